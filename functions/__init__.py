@@ -1,0 +1,1 @@
+"""What starts work: one module a capability, each with a Blueprint of triggers that translate and call."""

@@ -1,0 +1,96 @@
+"""The fleet: filtered pages of machines, the summary, and the app's own health."""
+
+import base64
+
+import azure.functions as func
+import msgspec
+
+from functions.bodies import overview
+from functions.queue import CONNECTION, handle
+from functions.web import Call, answer, next_link, page_size, reply
+from shared.domain.errors import RequestError, invalid
+from shared.domain.fleet import Status
+from shared.domain.machine import Kind, OperatingSystem
+from shared.domain.messages import CountFleet
+from shared.wiring import Services
+from shared.workflows.fleet import Cursor, Filter, count_fleet, list_machines, read_health
+
+blueprint = func.Blueprint()
+_ANYBODY = func.AuthLevel.ANONYMOUS
+PAGE, LARGEST_PAGE = 100, 1000  # machines (the largest as in Resource Graph)
+_WORDS = {"kind": tuple(Kind), "os": tuple(OperatingSystem), "status": tuple(Status)}
+_PARAMETERS = frozenset(
+    {"subscription", "resourcegroup", "kind", "os", "status", "tag", "$top", "$skiptoken", "api-version"}
+)
+
+
+@blueprint.route(route="fleet/machines", methods=["GET"], auth_level=_ANYBODY)
+def fleet_machines(req: func.HttpRequest) -> func.HttpResponse:
+    """`?subscription=&resourceGroup=&kind=&os=&status=&tag=name=value,name&$top=`."""
+    return answer(req, _machines)
+
+
+@blueprint.route(route="fleet/summary", methods=["GET"], auth_level=_ANYBODY)
+def fleet_summary(req: func.HttpRequest) -> func.HttpResponse:
+    """The counts as last rebuilt, with the instant they are from."""
+    return answer(req, _summary)
+
+
+@blueprint.route(route="fleet/health", methods=["GET"], auth_level=_ANYBODY)
+def fleet_health(req: func.HttpRequest) -> func.HttpResponse:
+    return answer(req, _health)
+
+
+@blueprint.queue_trigger(arg_name="msg", queue_name="fleet", connection=CONNECTION)
+def fleet_count(msg: func.QueueMessage) -> None:
+    handle(msg, "fleet", CountFleet, _count)
+
+
+def _machines(call: Call) -> func.HttpResponse:
+    page = list_machines(call.services.store, _filter(call), page_size(call, PAGE, LARGEST_PAGE), _cursor(call))
+    body = {"value": [overview(record) for record in page.records]}
+    return reply({**body, "nextLink": next_link(call, "fleet/machines", page.next)} if page.next else body)
+
+
+def _summary(call: Call) -> func.HttpResponse:
+    summary = call.services.store.fleet.summary()
+    if summary is None:
+        raise RequestError(404, "NoSummaryYet", "The fleet has not been counted yet; take the inventory first.")
+    return reply(msgspec.to_builtins(msgspec.structs.asdict(summary)))
+
+
+def _health(call: Call) -> func.HttpResponse:
+    health = read_health(call.services.store, call.services.azure.clock.now())
+    return reply({"status": "Degraded" if health.problems else "Healthy", **msgspec.to_builtins(health)})
+
+
+def _count(built: Services, _: CountFleet) -> None:
+    count_fleet(built.store, built.azure.clock.now())
+
+
+def _filter(call: Call) -> Filter:
+    given = {name.lower(): value for name, value in call.request.params.items()}
+    for name in given:
+        if name not in _PARAMETERS:
+            raise invalid(name, f"'{name}' is not a filter; use subscription, resourceGroup, kind, os, status or tag.")
+    for name, words in _WORDS.items():
+        if given.get(name) and given[name].lower() not in [word.lower() for word in words]:
+            raise invalid(name, f"'{given[name]}' is not a {name}; use one of {', '.join(words)}.")
+    return Filter(
+        subscription=given.get("subscription", ""),
+        group=given.get("resourcegroup", ""),
+        kind=given.get("kind", ""),
+        os=given.get("os", ""),
+        status=given.get("status", ""),
+        tags=tuple(tag for tag in given.get("tag", "").split(",") if tag),
+    )
+
+
+def _cursor(call: Call) -> Cursor | None:
+    token = call.request.params.get("$skiptoken", "")
+    if not token:
+        return None
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(token.encode()), type=Cursor)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise invalid("$skiptoken", "The page token is not one of ours; use nextLink as it was given.") from error

@@ -1,0 +1,39 @@
+"""Inventory: every hour, or asked for now; one message a subscription."""
+
+import azure.functions as func
+
+from functions.queue import CONNECTION, handle
+from functions.web import Call, answer, reply
+from shared.domain.messages import ListSubscription
+from shared.wiring import Services, services
+from shared.workflows.inventory import plan_inventory, take_inventory
+
+blueprint = func.Blueprint()
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="0 7 * * * *")
+def inventory_timer(timer: func.TimerRequest) -> None:
+    """Hourly, at a minute that others seldom choose."""
+    built = services()
+    plan_inventory(built.azure, built.store, built.settings.subscriptions)
+    built.store.fleet.timer_ran("inventory_timer", built.azure.clock.now())
+
+
+@blueprint.route(route="fleet/inventory", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+def inventory_request(req: func.HttpRequest) -> func.HttpResponse:
+    """Take the inventory now: 202 with the subscriptions that are being read."""
+    return answer(req, _plan)
+
+
+@blueprint.queue_trigger(arg_name="msg", queue_name="inventory", connection=CONNECTION)
+def inventory_subscription(msg: func.QueueMessage) -> None:
+    handle(msg, "inventory", ListSubscription, _take)
+
+
+def _plan(call: Call) -> func.HttpResponse:
+    built = call.services
+    return reply({"subscriptions": plan_inventory(built.azure, built.store, built.settings.subscriptions)}, 202)
+
+
+def _take(built: Services, message: ListSubscription) -> None:
+    take_inventory(built.azure, built.store, message.subscription)

@@ -1,0 +1,130 @@
+"""The HTTP edge: who asks, about what, and how answers and refusals look. Azure's words throughout."""
+
+import base64
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import azure.functions as func
+import msgspec
+
+from shared.domain.errors import RequestError, invalid
+from shared.domain.resource_id import MachineId, machine_id
+from shared.settings import SettingError
+from shared.wiring import Services, new_id, services
+
+log = logging.getLogger(__name__)
+# One template serves Azure VMs and Arc machines.
+MACHINE = "subscriptions/{subscription}/resourceGroups/{group}/providers/{provider}/{kind}/{name}"
+LARGEST_BODY = 256 * 1024  # bytes; Azure's installPatches bodies are a few kilobytes (ours)
+# The first version with on-demand patching; every later one is taken, for SDKs and the CLI each bring their own.
+OLDEST_VERSION = "2020-06-01"
+_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-(preview|beta|alpha))?")
+_REQUEST_ID = "x-ms-client-request-id"
+LONGEST_REQUEST_ID = 128  # characters; Azure's are GUIDs (ours)
+
+Body = dict[str, Any] | list[Any]
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A request, with the caller that App Service authentication let in."""
+
+    request: func.HttpRequest
+    who: str
+    services: Services
+
+    @property
+    def machine(self) -> MachineId:
+        """Raises RequestError 404 when the route's parameters name no machine."""
+        route = self.request.route_params
+        return machine_id(route["subscription"], route["group"], route["provider"], route["kind"], route["name"])
+
+    @property
+    def request_id(self) -> str:
+        """The caller's own id of this request, else one of ours."""
+        given = self.request.headers.get(_REQUEST_ID) or new_id()
+        if len(given) > LONGEST_REQUEST_ID:
+            raise invalid(_REQUEST_ID, f"{_REQUEST_ID} may have at most {LONGEST_REQUEST_ID} characters.")
+        return given
+
+
+def answer(request: func.HttpRequest, handle: Callable[[Call], func.HttpResponse]) -> func.HttpResponse:
+    """Handle a request; every refusal becomes Azure's error body."""
+    try:
+        return handle(_call(request))
+    except RequestError as refusal:
+        log.info(
+            "refused method=%s status=%d code=%s target=%s",
+            request.method,
+            refusal.status,
+            refusal.code,
+            refusal.target,
+        )
+        return error(refusal)
+    except SettingError as missing:
+        log.exception("settings are not usable")
+        return error(RequestError(503, "ServiceNotConfigured", str(missing)))
+    except Exception:
+        log.exception("request failed method=%s", request.method)
+        return error(RequestError(500, "InternalServerError", "The request failed; the app's log says why."))
+
+
+def error(refusal: RequestError) -> func.HttpResponse:
+    body: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
+    if refusal.target:
+        body["target"] = refusal.target
+    return reply({"error": {**body, "details": []}}, refusal.status)
+
+
+def reply(body: Body, status: int = 200, headers: dict[str, str] | None = None) -> func.HttpResponse:
+    return func.HttpResponse(
+        msgspec.json.encode(body), status_code=status, headers=headers or {}, mimetype="application/json"
+    )
+
+
+def require_version(call: Call) -> str:
+    """The api-version, as ARM requires one. Raises RequestError 400."""
+    version: str = call.request.params.get("api-version", "")
+    if not version:
+        raise RequestError(
+            400, "MissingApiVersionParameter", "The api-version query parameter is required.", "api-version"
+        )
+    if not _VERSION.fullmatch(version) or version < OLDEST_VERSION:
+        message = f"The api-version '{version}' is not supported; use {OLDEST_VERSION} or newer."
+        raise RequestError(400, "InvalidApiVersionParameter", message, "api-version")
+    return version
+
+
+def read_body(call: Call) -> bytes:
+    body = call.request.get_body() or b""
+    if len(body) > LARGEST_BODY:
+        raise RequestError(413, "RequestEntityTooLarge", f"A body may have at most {LARGEST_BODY} bytes.", "body")
+    return body
+
+
+def page_size(call: Call, default: int, most: int) -> int:
+    """`$top`. Raises RequestError 400."""
+    text = call.request.params.get("$top", str(default))
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise invalid("$top", f"$top must be a whole number from 1 to {most}.")
+    return int(text)
+
+
+def next_link(call: Call, path: str, token: msgspec.Struct) -> str:
+    """An absolute URL that repeats this request's filters and goes on where it stopped."""
+    kept = [(name, value) for name, value in call.request.params.items() if name != "$skiptoken"]
+    packed = base64.urlsafe_b64encode(msgspec.json.encode(token)).decode()
+    query = "&".join(f"{quote(name)}={quote(value)}" for name, value in [*kept, ("$skiptoken", packed)])
+    return f"{call.services.settings.base_url}/{path}?{query}"
+
+
+def _call(request: func.HttpRequest) -> Call:
+    """Raises RequestError 401 when App Service authentication is off or let nobody in."""
+    built = services()
+    who = request.headers.get("x-ms-client-principal-id", "")
+    if not built.settings.authenticated or not who:
+        message = "Authentication is required: the app answers only behind App Service authentication."
+        raise RequestError(401, "AuthenticationFailed", message)
+    return Call(request=request, who=who, services=built)

@@ -1,0 +1,1 @@
+"""What the app runs on: in Azure and on a laptop."""

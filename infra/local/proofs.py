@@ -1,0 +1,21 @@
+"""The long proofs, by name: what each shows and the tests it runs. Standard library only: listed before set-up."""
+
+from typing import NamedTuple
+
+
+class Proof(NamedTuple):
+    """What it shows, in one line, and the arguments of pytest that run it."""
+
+    shows: str
+    arguments: tuple[str, ...]
+
+
+PROOFS = {
+    "benchmark": Proof("what importing and indexing the app costs, beside its parts", ("tests/benchmarks", "-s")),
+    "guest": Proof("a real Debian root really assessed and really upgraded by apt", ("-m", "guest", "tests")),
+}
+
+
+def listing() -> str:
+    """One line a proof."""
+    return "\n".join(f"{name:<12}{proof.shows}" for name, proof in sorted(PROOFS.items()))

@@ -1,0 +1,1 @@
+"""The stand-in for Azure: ARM, identity and Resource Graph on loopback, with seeded machines."""

@@ -1,0 +1,53 @@
+"""Starts the sandbox as a process of its own: `python -m infra.local.sandbox`."""
+
+import argparse
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+from infra.local.sandbox.catalogue import load_catalogue
+from infra.local.sandbox.cloud import Sandbox
+from infra.local.sandbox.config import APP_AUDIENCE, SandboxConfig
+from infra.local.sandbox.guests import Guest
+from infra.local.sandbox.server import listen, serve
+
+
+def main() -> None:
+    """Reads the arguments and serves until told to stop."""
+    options = _arguments().parse_args()
+    arm, identity = listen(options.port), listen(options.identity_port)
+    config = SandboxConfig(
+        seed=options.seed,
+        machines=options.machines,
+        speed=options.speed,
+        app_audience=options.app_audience,
+        origin=f"https://127.0.0.1:{arm.getsockname()[1]}",
+    )
+    sandbox = Sandbox(config, clock=lambda: datetime.now(UTC), catalogue=load_catalogue(), guest=_guest(options.guest))
+    asyncio.run(serve(sandbox, arm, identity, options.run_dir))
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="infra.local.sandbox", description="A stand-in for Azure on loopback.")
+    parser.add_argument("--port", type=int, default=0, help="HTTPS port of ARM; 0 takes a free one")
+    parser.add_argument("--identity-port", type=int, default=0, help="HTTP port of the managed identity")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same fleet")
+    parser.add_argument("--machines", type=int, default=60)
+    parser.add_argument("--speed", type=float, default=120.0, help="divides the durations inside machines")
+    parser.add_argument("--run-dir", type=Path, required=True, help="where the certificate files go")
+    parser.add_argument("--guest", type=Path, help="root folder of a real Debian; one Arc machine is made of it")
+    parser.add_argument("--app-audience", default=APP_AUDIENCE)
+    return parser
+
+
+def _guest(root: Path | None) -> Guest | None:
+    """The real system, loaded only when there is one: it needs root rights and a mirror."""
+    if root is None:
+        return None
+    from infra.local.guests.debian import open_guest
+
+    return open_guest(root)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""What testers may ask of the sandbox beside Azure: the fleet's truth, the journal, faults."""
+
+from infra.local.sandbox.guests import GuestFailure, ScriptedGuest
+from infra.local.sandbox.http import Json, Refusal, Request, Response, json_object, json_response
+from infra.local.sandbox.machine import Machine
+from infra.local.sandbox.scripts import Script, Verdict, expected
+from infra.local.sandbox.state import State
+
+PREFIX = "/sandbox"
+
+
+def asks_for_fleet(request: Request) -> bool:
+    return (request.method.upper(), request.path.rstrip("/")) == ("GET", f"{PREFIX}/fleet")
+
+
+def fleet(state: State) -> Response:
+    """Every machine, its script, what is pending in it now and how its operations must end.
+
+    To be called without the sandbox's lock: looking into a real system takes seconds.
+    """
+    return json_response([_machine(machine) for machine in state.machines])
+
+
+def answer(state: State, request: Request) -> Response:
+    """GET journal, POST and DELETE faults, all under /sandbox."""
+    called = (request.method.upper(), request.path.removeprefix(PREFIX).rstrip("/"))
+    match called:
+        case ("GET", "/journal"):
+            return json_response(state.journal.after(_sequence(request)))
+        case ("POST", "/faults"):
+            state.faults.add(json_object(request.body))
+            return Response(status=204)
+        case ("DELETE", "/faults"):
+            state.faults.clear()
+            return Response(status=204)
+        case (method, path):
+            raise Refusal(501, "NotImplemented", f"The sandbox has no route for {method} {PREFIX}{path}.", path)
+
+
+def _sequence(request: Request) -> int:
+    text = request.query.get("after", "0")
+    if not text.isdigit():
+        raise Refusal(400, "InvalidParameter", f"'{text}' is not a sequence number.", "after")
+    return int(text)
+
+
+def _machine(machine: Machine) -> Json:
+    spec = machine.spec
+    outlook = expected(spec.script)
+    return {
+        "id": spec.id,
+        "kind": spec.kind,
+        "os": spec.system.os,
+        "subscription": spec.place.subscription,
+        "script": spec.script.value,
+        "slow": spec.script is Script.SLOW,
+        "real_guest": machine.guest.blocking,
+        "pending": _pending(machine),
+        "expected": {"assessment": _verdict(outlook.assessment), "installation": _verdict(outlook.installation)},
+    }
+
+
+def _pending(machine: Machine) -> list[str]:
+    """What is missing now, even where an assessment would fail."""
+    if isinstance(machine.guest, ScriptedGuest):
+        return [update.id for update in machine.guest.pending]
+    try:
+        with machine.inside:
+            return [update.id for update in machine.guest.assess().pending]
+    except GuestFailure:
+        return []
+
+
+def _verdict(verdict: Verdict) -> Json:
+    return {"outcome": verdict.outcome, "reason": verdict.reason}

@@ -1,0 +1,181 @@
+"""The sandbox: one object that answers requests as Azure would, whatever front they came through."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from email.utils import format_datetime
+from threading import Lock
+
+from infra.local.sandbox import admin, arm, graph, inventory, patching
+from infra.local.sandbox.catalogue import CatalogueEntry
+from infra.local.sandbox.config import SandboxConfig, seeded_guid
+from infra.local.sandbox.guests import Guest
+from infra.local.sandbox.http import Refusal, Request, Response
+from infra.local.sandbox.identity import Caller
+from infra.local.sandbox.openid import identity_answer
+from infra.local.sandbox.routes import (
+    COMPUTE_VERSIONS,
+    GRAPH_VERSIONS,
+    HYBRID_VERSIONS,
+    RESOURCES_VERSIONS,
+    Call,
+    Handler,
+    Route,
+    Routes,
+)
+from infra.local.sandbox.state import State
+from infra.local.sandbox.throttles import ARM_READS, ARM_WRITES
+
+_SUBSCRIPTION = "/subscriptions/{subscription}"
+_GROUP = f"{_SUBSCRIPTION}/resourceGroups/{{group}}"
+_COMPUTE = "/providers/Microsoft.Compute"
+_HYBRID = "/providers/Microsoft.HybridCompute"
+
+
+def _vm(method: str, template: str, handler: Handler) -> Route:
+    return Route(method, template, COMPUTE_VERSIONS, handler)
+
+
+def _arc(method: str, template: str, handler: Handler) -> Route:
+    return Route(method, template, HYBRID_VERSIONS, handler)
+
+
+_ONE_VM = f"{_GROUP}{_COMPUTE}/virtualMachines/{{name}}"
+_ONE_ARC = f"{_GROUP}{_HYBRID}/machines/{{name}}"
+
+_ROUTES = (
+    Route("GET", "/subscriptions", RESOURCES_VERSIONS, arm.list_subscriptions),
+    Route("GET", _SUBSCRIPTION, RESOURCES_VERSIONS, arm.get_subscription),
+    Route("GET", f"{_SUBSCRIPTION}/resourcegroups", RESOURCES_VERSIONS, arm.list_groups),
+    _vm("GET", f"{_SUBSCRIPTION}{_COMPUTE}/virtualMachines", inventory.list_vms),
+    _vm("GET", f"{_GROUP}{_COMPUTE}/virtualMachines", inventory.list_vms),
+    _vm("GET", _ONE_VM, inventory.get_vm),
+    _vm("GET", f"{_ONE_VM}/instanceView", inventory.get_instance_view),
+    _vm("POST", f"{_ONE_VM}/assessPatches", patching.assess_vm),
+    _vm("POST", f"{_ONE_VM}/installPatches", patching.install_vm),
+    _vm("GET", f"{_SUBSCRIPTION}{_COMPUTE}/locations/{{location}}/operations/{{operation}}", patching.operation_state),
+    _arc("GET", f"{_SUBSCRIPTION}{_HYBRID}/machines", inventory.list_arc),
+    _arc("GET", f"{_GROUP}{_HYBRID}/machines", inventory.list_arc),
+    _arc("GET", _ONE_ARC, inventory.get_arc),
+    _arc("POST", f"{_ONE_ARC}/assessPatches", patching.assess_arc),
+    _arc("POST", f"{_ONE_ARC}/installPatches", patching.install_arc),
+    _arc(
+        "GET",
+        f"{_SUBSCRIPTION}{_HYBRID}/locations/{{location}}/operationStatus/{{operation}}",
+        patching.arc_operation_state,
+    ),
+    _arc(
+        "GET",
+        f"{_SUBSCRIPTION}{_HYBRID}/locations/{{location}}/updateCenterOperationResults/{{operation}}",
+        patching.operation_result,
+    ),
+    Route("POST", "/providers/Microsoft.ResourceGraph/resources", GRAPH_VERSIONS, graph.query_resources),
+)
+
+_NOBODY = Caller("", "")
+
+
+class Sandbox:
+    """Answers one request at a time; what time brings is caught up with before each answer."""
+
+    def __init__(
+        self,
+        config: SandboxConfig,
+        *,
+        clock: Callable[[], datetime],
+        catalogue: Sequence[CatalogueEntry],
+        guest: Guest | None = None,
+    ) -> None:
+        self.config = config
+        self._clock = clock
+        self._state = State(config, catalogue, guest, clock())
+        self._routes = Routes(_ROUTES)
+        self._lock = Lock()
+        self._requests = 0
+
+    def owner_token(self) -> str:
+        """A token of the owner, valid for ARM and the app for 24 h."""
+        return self._state.identity.owner_token(self._clock())
+
+    @property
+    def issuer(self) -> str:
+        return self._state.identity.issuer
+
+    @property
+    def identity_header(self) -> str:
+        return self._state.identity.identity_header
+
+    def handle(self, request: Request) -> Response:
+        """The answer to a request; never raises for anything a request can contain."""
+        with self._lock:
+            now = self._clock()
+            self._state.operations.settle(now)
+            if not admin.asks_for_fleet(request):
+                return self._tracked(request, self._answer(request, now), now)
+        return admin.fleet(self._state)
+
+    def _tracked(self, request: Request, response: Response, now: datetime) -> Response:
+        """With the headers that every answer of ARM carries."""
+        self._requests += 1
+        tracking = {
+            "Date": format_datetime(now, usegmt=True),
+            "x-ms-request-id": seeded_guid(self.config.seed, "request", str(self._requests)),
+            "x-ms-client-request-id": request.header("x-ms-client-request-id"),
+        }
+        return response.with_headers({name: value for name, value in tracking.items() if value})
+
+    def _answer(self, request: Request, now: datetime) -> Response:
+        try:
+            if request.path.startswith(f"{admin.PREFIX}/"):
+                return admin.answer(self._state, request)
+            found = identity_answer(self._state.identity, self.config, request, now)
+            return found if found is not None else self._azure(request, now)
+        except Refusal as refusal:
+            return refusal.response()
+
+    def _azure(self, request: Request, now: datetime) -> Response:
+        """An ARM request: faults first, then the token, and an entry in the journal in any case."""
+        fault = self._state.faults.take(request.method, request.path)
+        lost = fault is not None and not fault.effect
+        caller, response = (_NOBODY, None) if lost else self._carry_out(request, now)
+        effect = request.method.upper() != "GET" and response is not None and response.status == 202
+        answer = fault.response() if fault is not None else response
+        assert answer is not None  # without a fault the request was carried out
+        facts = {
+            "method": request.method.upper(),
+            "url": request.url,
+            "principal": caller.id,
+            "machine": _machine_of(request.path),
+            "clientRequestId": request.header("x-ms-client-request-id"),
+            "status": answer.status,
+            "effect": effect,
+            "fault": fault is not None,
+        }
+        self._state.journal.note("request", now, facts)
+        return answer
+
+    def _carry_out(self, request: Request, now: datetime) -> tuple[Caller, Response]:
+        caller = _NOBODY
+        try:
+            caller = self._state.identity.caller(request, now)
+            return caller, self._dispatch(request, caller, now)
+        except Refusal as refusal:
+            return caller, refusal.response()
+
+    def _dispatch(self, request: Request, caller: Caller, now: datetime) -> Response:
+        route, parameters = self._routes.find(request)
+        subscription = parameters.get("subscription", "")
+        remaining: dict[str, str] = {}
+        if subscription:
+            limit = ARM_READS if request.method.upper() == "GET" else ARM_WRITES
+            left = self._state.buckets.take(limit, (caller.id, subscription.lower()), now)
+            remaining[f"x-ms-ratelimit-remaining-subscription-{limit.name}"] = str(left)
+        call = Call(request=request, parameters=parameters, caller=caller, now=now)
+        return route.handler(self._state, call).with_headers(remaining)
+
+
+def _machine_of(path: str) -> str:
+    """The machine id a path starts with, as it was written; "" when there is none."""
+    parts = path.split("/")
+    kinds = ("virtualmachines", "machines")
+    at_machine = len(parts) >= 9 and parts[5].lower() == "providers" and parts[7].lower() in kinds
+    return "/".join(parts[:9]) if at_machine else ""

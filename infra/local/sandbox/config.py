@@ -1,0 +1,57 @@
+"""What a sandbox is made from, and how long things take in it before the speed factor divides them."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import msgspec
+
+PAGE_SIZE = 10
+"""Machines a page. Azure pages at several hundred; small here, so that every client must follow nextLink."""
+
+RETRY_AFTER_SECONDS = 15.0
+"""What a running operation asks pollers to wait, before division by speed (never under 1 s on the wire)."""
+
+FOREIGN_OPERATION_SECONDS = 1200.0
+"""How long somebody else's operation keeps a busy machine, from the first time it is asked: 10 s at speed 120."""
+
+GRAPH_LAG_SECONDS = (120.0, 360.0)
+"""How long the rows of an ended operation take to show in Resource Graph: 1-3 s at speed 120.
+
+Azure promises nothing; Microsoft repositories quote 95 % under 30 s with no upper bound.
+"""
+
+APP_AUDIENCE = "api://open-update-manager"
+
+
+class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`speed` divides every duration inside machines; throttles are never scaled."""
+
+    seed: int = 1
+    machines: int = 60
+    speed: float = 120.0
+    app_audience: str = APP_AUDIENCE
+    origin: str = "https://127.0.0.1"
+
+    def scaled(self, seconds: float) -> timedelta:
+        """A duration inside Azure as it passes here."""
+        return timedelta(seconds=seconds / self.speed)
+
+    @property
+    def retry_after(self) -> int:
+        return max(1, round(RETRY_AFTER_SECONDS / self.speed))
+
+    @property
+    def tenant(self) -> str:
+        return seeded_guid(self.seed, "tenant")
+
+
+def seeded_guid(seed: int, *words: str) -> str:
+    """A guid that is the same for the same seed and words, shaped like a random one."""
+    bits = Random(":".join([str(seed), *words])).getrandbits(128)
+    return str(uuid.UUID(int=bits, version=4))
+
+
+def azure_time(moment: datetime) -> str:
+    """RFC 3339 in UTC with seven digits, as Compute and HybridCompute write it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"

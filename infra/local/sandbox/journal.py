@@ -1,0 +1,20 @@
+"""Everything the sandbox saw and did, in order: what a proof may rely on instead of the app's own records."""
+
+from datetime import datetime
+
+from infra.local.sandbox.config import azure_time
+from infra.local.sandbox.http import Json
+
+
+class Journal:
+    """Numbered entries, oldest first; `sequence` starts at 1."""
+
+    def __init__(self) -> None:
+        self._entries: list[Json] = []
+
+    def note(self, event: str, now: datetime, facts: Json) -> None:
+        """Adds an entry: `request`, `operationAccepted`, `operationEnded` or `guestChanged`."""
+        self._entries.append({"sequence": len(self._entries) + 1, "time": azure_time(now), "event": event, **facts})
+
+    def after(self, sequence: int) -> list[Json]:
+        return self._entries[max(0, sequence) :]

@@ -1,0 +1,98 @@
+"""One machine of the fleet: what it is, which never changes, and what has happened to it so far."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from threading import Lock
+
+import msgspec
+
+from infra.local.sandbox.guests import Guest
+from infra.local.sandbox.reports import AssessmentReport, InstallationReport
+from infra.local.sandbox.scripts import SLOW_FACTOR, Script
+from infra.local.sandbox.systems import System
+
+VM_TYPE = "Microsoft.Compute/virtualMachines"
+ARC_TYPE = "Microsoft.HybridCompute/machines"
+
+
+class PatchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """osProfile.*Configuration.patchSettings."""
+
+    mode: str
+    assessment: str = "ImageDefault"
+    bypass: bool = False
+    hotpatching: bool = False
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a resource lives."""
+
+    subscription: str
+    group: str
+    location: str
+
+    @property
+    def group_id(self) -> str:
+        return f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """What a machine is. `kind` is Arc's own word, `AzureVM`, `Arc` for a plain server, `AzureLocalNode` for a node."""
+
+    name: str
+    kind: str
+    place: Place
+    system: System
+    script: Script
+    vm_id: str
+    tags: Mapping[str, str]
+    settings: PatchSettings
+    created: datetime
+    size: str = ""
+    zone: str = ""
+    availability_set: str = ""
+    site: str = ""
+    assessing: timedelta
+    """How long one look inside takes, before the script's factor and the speed."""
+    rebooting: timedelta
+    oversized: frozenset[str] = frozenset()
+
+    @property
+    def is_arc(self) -> bool:
+        return self.kind != "AzureVM"
+
+    @property
+    def type(self) -> str:
+        return ARC_TYPE if self.is_arc else VM_TYPE
+
+    @property
+    def id(self) -> str:
+        return f"{self.place.group_id}/providers/{self.type}/{self.name}"
+
+    @property
+    def factor(self) -> float:
+        return SLOW_FACTOR if self.script is Script.SLOW else 1.0
+
+
+class Machine:
+    """A machine and its state: the system inside, its power, the last results."""
+
+    def __init__(self, spec: Spec, guest: Guest) -> None:
+        self.spec = spec
+        self.guest = guest
+        self.inside = Lock()
+        """Held while a real system is at work: its package manager serves one caller at a time."""
+        self.foreign_seen = False
+        self.assessment: AssessmentReport | None = None
+        self.installation: InstallationReport | None = None
+
+    @property
+    def power(self) -> str:
+        """The VM's PowerState code, without its prefix."""
+        states = {Script.POWERED_OFF: "stopped", Script.DEALLOCATED: "deallocated"}
+        return states.get(self.spec.script, "running")
+
+    @property
+    def connection(self) -> str:
+        """The Arc agent's status."""
+        return "Disconnected" if self.spec.script is Script.DISCONNECTED else "Connected"

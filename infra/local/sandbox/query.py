@@ -1,0 +1,241 @@
+"""Parses the part of Kusto that the app's Resource Graph queries use; everything else is refused by name."""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from infra.local.sandbox.http import Json, Refusal
+
+Condition = Callable[[Json], bool]
+
+_TOKEN = re.compile(r"\s*(?:'((?:[^'\\]|\\.)*)'|(in~|![A-Za-z]+|[A-Za-z_$][\w$.-]*|\d+|[=!<>~]+|\S))")
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """One step after the table: rows in, rows out."""
+
+    run: Callable[[list[Json]], list[Json]]
+
+
+class Query(msgspec.Struct, frozen=True):
+    """A table's name in lower case, the steps, and the columns that come out."""
+
+    table: str
+    stages: tuple[Stage, ...]
+    columns: tuple[str, ...]
+
+    def evaluate(self, rows: list[Json]) -> list[Json]:
+        for stage in self.stages:
+            rows = stage.run(rows)
+        return rows
+
+
+class _Token(msgspec.Struct, frozen=True):
+    text: str
+    literal: bool = False
+
+
+def parse(text: str, columns: Sequence[str]) -> Query:
+    """The query over a table with these columns. Raises Refusal 400 naming what is not served or not there."""
+    return _Parser(_tokens(text), columns).query()
+
+
+def refuse(what: str) -> Refusal:
+    """400 in Resource Graph's shape: BadRequest with a detail InvalidQuery."""
+    refusal = Refusal(400, "BadRequest", f"The query cannot be answered: {what}.")
+    refusal.details = [{"code": "InvalidQuery", "message": f"Query is invalid: {what}."}]
+    return refusal
+
+
+def lookup(row: Json, path: str) -> object:
+    """A column or a member inside one, by dotted path; None where there is nothing."""
+    value: object = row
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def text_of(value: object) -> str:
+    """How Kusto compares a dynamic value with a string."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _tokens(text: str) -> list[_Token]:
+    found = []
+    position = 0
+    while position < len(text.rstrip()):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise refuse(f"it is not readable from '{text[position : position + 20]}' on")
+        literal, word = match.groups()
+        found.append(_Token(word) if literal is None else _Token(re.sub(r"\\(.)", r"\1", literal), literal=True))
+        position = match.end()
+    return found
+
+
+def _same(left: str, right: str) -> bool:
+    return left.lower() == right.lower()
+
+
+def _has(left: str, right: str) -> bool:
+    """Kusto's `has`: the term stands alone between characters that are no letters or digits."""
+    return re.search(rf"(?<![a-z0-9]){re.escape(right.lower())}(?![a-z0-9])", left.lower()) is not None
+
+
+_OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "=~": _same,
+    "!~": lambda left, right: not _same(left, right),
+    "startswith": lambda left, right: left.lower().startswith(right.lower()),
+    "has": _has,
+    "!has": lambda left, right: not _has(left, right),
+    "contains": lambda left, right: right.lower() in left.lower(),
+}
+
+
+class _Parser:
+    """Recursive descent, one method a rule of the grammar."""
+
+    def __init__(self, tokens: Sequence[_Token], columns: Sequence[str]) -> None:
+        self._tokens = tokens
+        self._next = 0
+        self._columns = tuple(columns)
+
+    def query(self) -> Query:
+        table = self._word().lower()
+        stages = []
+        while self._peek() is not None:
+            self._expect("|")
+            stages.append(self._stage())
+        return Query(table, tuple(stages), self._columns)
+
+    def _stage(self) -> Stage:
+        operator = self._word()
+        rules = {"where": self._where, "project": self._project, "order": self._order, "take": self._take}
+        rules["limit"] = self._take
+        rule = rules.get(operator.lower())
+        if rule is None:
+            raise refuse(f"the operator '{operator}' is not served by this sandbox")
+        return rule()
+
+    def _where(self) -> Stage:
+        condition = self._either()
+        return Stage(lambda rows: [row for row in rows if condition(row)])
+
+    def _either(self) -> Condition:
+        parts = [self._both()]
+        while self._skip("or"):
+            parts.append(self._both())
+        return lambda row: any(part(row) for part in parts)
+
+    def _both(self) -> Condition:
+        parts = [self._single()]
+        while self._skip("and"):
+            parts.append(self._single())
+        return lambda row: all(part(row) for part in parts)
+
+    def _single(self) -> Condition:
+        if self._skip("("):
+            condition = self._either()
+            self._expect(")")
+            return condition
+        return self._comparison()
+
+    def _comparison(self) -> Condition:
+        column = self._column()
+        operator = self._word().lower()
+        if operator == "in~":
+            wanted = {value.lower() for value in self._literals()}
+            return lambda row: text_of(lookup(row, column)).lower() in wanted
+        compare = _OPERATORS.get(operator)
+        if compare is None:
+            raise refuse(f"the comparison '{operator}' is not served by this sandbox")
+        value = self._literal()
+        return lambda row: compare(text_of(lookup(row, column)), value)
+
+    def _project(self) -> Stage:
+        chosen = dict([self._projected()])
+        while self._skip(","):
+            chosen |= [self._projected()]
+        self._columns = tuple(chosen)
+        return Stage(lambda rows: [{name: lookup(row, path) for name, path in chosen.items()} for row in rows])
+
+    def _projected(self) -> tuple[str, str]:
+        """`column` or `alias = column`; a member without alias is named by its path joined with `_`."""
+        ahead = self._tokens[self._next + 1 : self._next + 2]
+        if ahead and ahead[0] == _Token("="):
+            alias = self._word()
+            self._expect("=")
+            return alias, self._column()
+        path = self._column()
+        return path.replace(".", "_"), path
+
+    def _order(self) -> Stage:
+        self._expect("by")
+        keys = [self._ordering()]
+        while self._skip(","):
+            keys.append(self._ordering())
+
+        def run(rows: list[Json]) -> list[Json]:
+            for column, descending in reversed(keys):
+                rows = sorted(rows, key=lambda row: text_of(lookup(row, column)), reverse=descending)
+            return rows
+
+        return Stage(run)
+
+    def _ordering(self) -> tuple[str, bool]:
+        """Kusto sorts descending unless told otherwise."""
+        column = self._column()
+        return column, not self._skip("asc") and (self._skip("desc") or True)
+
+    def _take(self) -> Stage:
+        word = self._word()
+        if not word.isdigit():
+            raise refuse(f"'{word}' is not a number of rows")
+        return Stage(lambda rows: rows[: int(word)])
+
+    def _column(self) -> str:
+        path = self._word()
+        if path.split(".")[0] not in self._columns:
+            raise refuse(f"there is no column '{path}'")
+        return path
+
+    def _literals(self) -> list[str]:
+        self._expect("(")
+        values = [self._literal()]
+        while self._skip(","):
+            values.append(self._literal())
+        self._expect(")")
+        return values
+
+    def _literal(self) -> str:
+        token = self._peek()
+        if token is None or not token.literal:
+            raise refuse(f"a string in single quotes is needed where '{token.text if token else 'the end'}' stands")
+        self._next += 1
+        return token.text
+
+    def _word(self) -> str:
+        token = self._peek()
+        if token is None or token.literal:
+            raise refuse(f"a word is needed where '{token.text if token else 'the end'}' stands")
+        self._next += 1
+        return token.text
+
+    def _expect(self, word: str) -> None:
+        token = self._peek()
+        if not self._skip(word):
+            raise refuse(f"'{word}' is needed where '{token.text if token else 'the end'}' stands")
+
+    def _skip(self, word: str) -> bool:
+        token = self._peek()
+        if token is None or token.literal or token.text.lower() != word:
+            return False
+        self._next += 1
+        return True
+
+    def _peek(self) -> _Token | None:
+        return self._tokens[self._next] if self._next < len(self._tokens) else None

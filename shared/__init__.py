@@ -1,0 +1,1 @@
+"""The rooms behind the functions: domain, workflows, cloud, store."""

@@ -1,0 +1,1 @@
+"""How we talk to Azure: the only importer of azure.mgmt, azure.identity and ARM REST."""

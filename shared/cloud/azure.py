@@ -1,0 +1,102 @@
+"""The clients of Azure's SDKs, built when first used and kept; and the one pipeline that sends calls with an effect.
+
+The SDKs are imported inside: together they cost half a second that an app should not pay for being looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from shared.cloud.clock import Clock
+
+if TYPE_CHECKING:
+    from azure.core import PipelineClient
+    from azure.core.credentials import TokenCredential
+    from azure.core.pipeline.transport import HttpTransport
+    from azure.core.rest import HttpRequest, HttpResponse
+    from azure.mgmt.compute import ComputeManagementClient
+    from azure.mgmt.hybridcompute import HybridComputeManagementClient
+    from azure.mgmt.resourcegraph import ResourceGraphClient
+
+# Time-outs of one request, seconds (ours): together they are domain/run.py's SEND_TIMEOUT.
+CONNECT_TIMEOUT = 5
+READ_TIMEOUT = 30
+_CLIENTS_KEPT = 512  # per kind: subscriptions looked at by one worker
+
+
+class Departure:
+    """Whether a request left, and until when it might. One for each request with an effect."""
+
+    def __init__(self, not_after: datetime) -> None:
+        self._not_after = not_after
+        self.left = False
+        self.too_late = False
+
+    def leave(self, now: datetime) -> None:
+        """Called last thing before the wire. Raises TimeoutError when the last instant has passed."""
+        if now > self._not_after:
+            self.too_late = True
+            raise TimeoutError(f"Not sent: it is {now.isoformat()}, after {self._not_after.isoformat()}.")
+        self.left = True
+
+
+class Azure:
+    """One identity's view of Azure. `transport` replaces the wire, for tests."""
+
+    def __init__(self, endpoint: str, audience: str, credential: Callable[[], TokenCredential], clock: Clock,
+                 transport: HttpTransport[Any, Any] | None = None) -> None:  # fmt: skip
+        self.endpoint = endpoint.rstrip("/")
+        self.clock = clock
+        self._scope = f"{audience.rstrip('/')}/.default"
+        self._credential = lru_cache(maxsize=1)(credential)
+        self._transport = transport
+        self.compute = lru_cache(maxsize=_CLIENTS_KEPT)(self._compute)
+        self.hybrid = lru_cache(maxsize=_CLIENTS_KEPT)(self._hybrid)
+        self.graph = lru_cache(maxsize=1)(self._graph)
+        self._sender = lru_cache(maxsize=1)(self._pipeline)
+
+    def send(self, request: HttpRequest, departure: Departure | None = None) -> HttpResponse:
+        """One request, exactly once: no retry, no redirect, bounded time-outs. Raises AzureError or TimeoutError."""
+        return self._sender().send_request(
+            request, departure=departure, connection_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT
+        )
+
+    def _pipeline(self) -> PipelineClient[HttpRequest, HttpResponse]:
+        from azure.core import PipelineClient
+        from azure.core.pipeline.policies import RequestIdPolicy, UserAgentPolicy
+        from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
+
+        from shared.cloud.gate import Gate
+
+        login = ARMChallengeAuthenticationPolicy(self._credential(), self._scope)
+        policies = [RequestIdPolicy(), UserAgentPolicy(base_user_agent="open-update-manager"), login, Gate(self.clock)]
+        return PipelineClient(self.endpoint, policies=policies, **self._wire())
+
+    def _compute(self, subscription: str) -> ComputeManagementClient:
+        from azure.mgmt.compute import ComputeManagementClient
+
+        return ComputeManagementClient(self._credential(), subscription, self.endpoint, **self._options())
+
+    def _hybrid(self, subscription: str) -> HybridComputeManagementClient:
+        from azure.mgmt.hybridcompute import HybridComputeManagementClient
+
+        return HybridComputeManagementClient(self._credential(), subscription, self.endpoint, **self._options())
+
+    def _graph(self) -> ResourceGraphClient:
+        from azure.mgmt.resourcegraph import ResourceGraphClient
+
+        # A throttled query is asked again by a later message: waiting here would hold a function.
+        return ResourceGraphClient(self._credential(), self.endpoint, retry_total=0, **self._options())
+
+    def _options(self) -> dict[str, Any]:
+        """For the clients that only read: they may retry, and they tell us the time."""
+        from shared.cloud.gate import Gate
+
+        gate = [Gate(self.clock)]
+        return {"credential_scopes": [self._scope], "per_retry_policies": gate, **self._wire()}
+
+    def _wire(self) -> dict[str, Any]:
+        return {"transport": self._transport} if self._transport else {}

@@ -1,0 +1,83 @@
+"""Azure Resource Graph: the patch lists of Arc machines, and traces of operations nobody answered for. It lags."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, cast
+
+from shared.cloud.azure import Azure
+from shared.cloud.errors import reading
+from shared.cloud.results import moment, updates
+from shared.domain.operation import OperationKind
+from shared.domain.resource_id import MachineId
+from shared.domain.update import Update
+
+Body = dict[str, Any]
+PAGE = 1000  # rows; the most Resource Graph returns at once
+_TABLES = {
+    OperationKind.ASSESSMENT: "patchassessmentresources",
+    OperationKind.INSTALLATION: "patchinstallationresources",
+}
+_RESULTS = {OperationKind.ASSESSMENT: "patchassessmentresults", OperationKind.INSTALLATION: "patchinstallationresults"}
+_RUNNING = frozenset({"", "unknown", "notstarted", "inprogress"})
+_ACTIVITIES = {OperationKind.ASSESSMENT: "assessmentActivityId", OperationKind.INSTALLATION: "installationActivityId"}
+
+
+def summary_since(azure: Azure, machine: MachineId, kind: OperationKind, since: datetime) -> Body | None:
+    """The newest result of this kind that started at or after `since`, or None: absence proves nothing."""
+    folder = f"{machine}/{_RESULTS[kind]}/"
+    rows = _query(azure, machine, f"{_TABLES[kind]} | where type =~ '{_type(machine, kind)}' and {_below(folder)}")
+    found = [
+        (started, row["properties"]) for row in rows if (started := moment(row["properties"].get("startDateTime")))
+    ]
+    return max((each for each in found if each[0] >= since), key=lambda each: each[0], default=(since, None))[1]
+
+
+def updates_of(azure: Azure, machine: MachineId, kind: OperationKind, activity: str) -> tuple[Update, ...] | None:
+    """The updates of one finished operation; None while Resource Graph has not published it yet."""
+    result = f"{machine}/{_RESULTS[kind]}/{'latest' if kind is OperationKind.ASSESSMENT else activity}"
+    rows = list(_query(azure, machine, f"{_TABLES[kind]} | where {_below(result)}"))
+    summaries = [row for row in rows if str(row["type"]).lower() == _type(machine, kind)]
+    if not any(_is_of(row, kind, activity) and _is_final(row) for row in summaries):
+        return None
+    windows = str(summaries[0]["properties"].get("osType", "")).lower() == "windows"
+    return updates(
+        [{"patchId": row["name"], **row["properties"]} for row in rows if row not in summaries], windows=windows
+    )
+
+
+def _is_of(summary: Body, kind: OperationKind, activity: str) -> bool:
+    """An assessment's summary carries its activity as its name, an installation's in its properties."""
+    names = (summary["name"], summary["properties"].get(_ACTIVITIES[kind]))
+    return activity.lower() in [str(name).lower() for name in names]
+
+
+def _is_final(summary: Body) -> bool:
+    """A summary appears while its operation still runs, before any of its updates."""
+    return str(summary["properties"].get("status", "")).lower() not in _RUNNING
+
+
+def _type(machine: MachineId, kind: OperationKind) -> str:
+    return f"{machine.type}/{_RESULTS[kind]}".lower()
+
+
+def _below(folder: str) -> str:
+    """Inside single quotes in a query, escaped as Kusto's string literals are."""
+    text = folder.replace("\\", "\\\\").replace("'", "\\'")
+    return f"id startswith '{text}'"
+
+
+def _query(azure: Azure, machine: MachineId, query: str) -> Iterator[Body]:
+    from azure.mgmt.resourcegraph.models import QueryRequest, QueryRequestOptions
+
+    text = f"{query} | project id, name, type, properties | order by id asc"
+    token: str | None = None
+    while True:
+        options = QueryRequestOptions(top=PAGE, skip_token=token, result_format="objectArray")
+        with reading():
+            answer = azure.graph().resources(
+                QueryRequest(subscriptions=[machine.subscription], query=text, options=options)
+            )
+        yield from cast("list[Body]", answer.data)
+        token = answer.skip_token
+        if not token:
+            return

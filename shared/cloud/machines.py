@@ -1,0 +1,116 @@
+"""Listing machines as Azure knows them: the direct listings of both kinds, not Resource Graph, which lags."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from shared.cloud.azure import Azure
+from shared.cloud.errors import CloudError, error_of, reading
+from shared.domain.machine import Kind, Machine, OperatingSystem, PatchSettings
+from shared.domain.resource_id import ARC_TYPE, VM_TYPE, machine_id
+
+SUBSCRIPTIONS_VERSION = "2022-12-01"
+_KINDS = {kind.value.lower(): kind for kind in Kind}
+_SYSTEMS = {system.value.lower(): system for system in OperatingSystem}
+
+
+def subscriptions(azure: Azure) -> list[str]:
+    """Ids of every enabled subscription that the identity sees. Raises CloudError."""
+    from azure.core.rest import HttpRequest
+
+    url, found = f"{azure.endpoint}/subscriptions?api-version={SUBSCRIPTIONS_VERSION}", []
+    while url:
+        with reading():
+            response = azure.send(HttpRequest("GET", url))
+        if response.status_code != 200:
+            raise CloudError(response.status_code, *error_of(response))
+        page = response.json()
+        found += [
+            str(each["subscriptionId"]).lower() for each in page["value"] if each.get("state") in (None, "Enabled")
+        ]
+        url = page.get("nextLink") or ""
+    return found
+
+
+def machines(azure: Azure, subscription: str) -> Iterator[Machine]:
+    """Every VM and Arc machine of a subscription. Raises CloudError."""
+    with reading():
+        power = {str(vm.id).lower(): _power(vm.as_dict()) for vm in _vms(azure, subscription, status_only="true")}
+        for vm in _vms(azure, subscription):
+            yield vm_machine(vm.as_dict(), power.get(str(vm.id).lower(), ""))
+        for arc in azure.hybrid(subscription).machines.list_by_subscription():
+            yield arc_machine(arc.as_dict())
+
+
+def _vms(azure: Azure, subscription: str, **options: str) -> Any:  # noqa: ANN401 - the SDK's own paging type
+    return azure.compute(subscription).virtual_machines.list_all(**options)
+
+
+def vm_machine(body: dict[str, Any], power: str) -> Machine:
+    """A VM from its ARM body and its power state."""
+    properties = body.get("properties") or {}
+    storage = properties.get("storageProfile") or {}
+    image, disk = storage.get("imageReference") or {}, storage.get("osDisk") or {}
+    return Machine(
+        id=_id(body, VM_TYPE),
+        vm_id=str(properties.get("vmId") or ""),
+        name=str(body["name"]),
+        kind=Kind.AZURE_VM,
+        os=_system(disk.get("osType")),
+        os_name=" ".join(str(image[part]) for part in ("offer", "sku") if image.get(part)),
+        location=str(body.get("location") or ""),
+        tags=body.get("tags") or {},
+        connection=power,
+        sql=str(image.get("publisher") or "").lower() == "microsoftsqlserver",
+        settings=_settings(properties.get("osProfile") or {}),
+    )
+
+
+def arc_machine(body: dict[str, Any]) -> Machine:
+    """An Arc machine from its ARM body."""
+    properties = body.get("properties") or {}
+    kind = _KINDS.get(str(body.get("kind") or "").lower(), Kind.ARC)
+    if kind is Kind.AZURE_LOCAL_VM and properties.get("parentClusterResourceId"):
+        kind = Kind.AZURE_LOCAL_NODE
+    product = ((properties.get("licenseProfile") or {}).get("productProfile") or {}).get("productType")
+    return Machine(
+        id=_id(body, ARC_TYPE),
+        vm_id=str(properties.get("vmId") or ""),
+        name=str(body["name"]),
+        kind=kind,
+        os=_system(properties.get("osType") or properties.get("osName")),
+        os_name=str(properties.get("osSku") or properties.get("osName") or ""),
+        location=str(body.get("location") or ""),
+        tags=body.get("tags") or {},
+        connection=str(properties.get("status") or ""),
+        sql=str(properties.get("mssqlDiscovered") or "").lower() == "true",
+        iot=product == "WindowsIoTEnterprise",
+        settings=_settings(properties.get("osProfile") or {}),
+    )
+
+
+def _id(body: dict[str, Any], kind: str) -> str:
+    parts = str(body["id"]).split("/")
+    provider, _, name = kind.partition("/")
+    return str(machine_id(parts[2], parts[4], provider, name, parts[8]))
+
+
+def _system(text: object) -> OperatingSystem:
+    return _SYSTEMS.get(str(text).lower(), OperatingSystem.UNKNOWN)
+
+
+def _power(body: dict[str, Any]) -> str:
+    view = (body.get("properties") or {}).get("instanceView") or body.get("instanceView") or {}
+    codes = [str(status.get("code", "")) for status in view.get("statuses") or []]
+    return next((code.partition("/")[2] for code in codes if code.startswith("PowerState/")), "")
+
+
+def _settings(profile: dict[str, Any]) -> PatchSettings:
+    system = profile.get("windowsConfiguration") or profile.get("linuxConfiguration") or {}
+    settings = system.get("patchSettings") or {}
+    platform = settings.get("automaticByPlatformSettings") or {}
+    return PatchSettings(
+        patch_mode=str(settings.get("patchMode") or ""),
+        assessment_mode=str(settings.get("assessmentMode") or ""),
+        bypass_platform_safety_checks=bool(platform.get("bypassPlatformSafetyChecksOnUserSchedule")),
+        hotpatching=bool(settings.get("enableHotpatching")),
+    )

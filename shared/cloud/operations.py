@@ -1,0 +1,115 @@
+"""Following what Azure accepted: its operation address first, then the other places where a trace can be found."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from shared.cloud import graph
+from shared.cloud.azure import Azure
+from shared.cloud.clock import NOISE
+from shared.cloud.errors import reading, retry_after
+from shared.domain.operation import Operation, OperationKind
+from shared.domain.resource_id import MachineId, parse_machine_id
+
+# When Azure does not say when to look again, seconds (ours).
+LOOK_AGAIN = 15
+_DONE = frozenset({"succeeded", "failed", "canceled", "completedwithwarnings"})
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """Not at its end yet, or no answer this time: look again in `retry_after` seconds."""
+
+    retry_after: int = LOOK_AGAIN
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
+    """At its end, with Azure's result body. It carries `availablePatches` / `patches` only for a VM's own result."""
+
+    body: dict[str, Any]
+
+
+class Gone(msgspec.Struct, frozen=True, kw_only=True):
+    """The address is no longer known (404, 410). That is no outcome."""
+
+
+Look = Running | Finished | Gone
+
+
+def look(azure: Azure, operation: Operation) -> Look:
+    """One look at an operation's address. Source: Azure Resource Manager, "Track asynchronous operations".
+
+    Azure-AsyncOperation tells the status and, in `properties.output`, often the result; else Location has it.
+    """
+    seen = _get(azure, operation.url or operation.result_url)
+    if not isinstance(seen, Finished):
+        return seen
+    document = seen.body
+    output = (document.get("properties") or {}).get("output")
+    if output is not None or _is_result(document):
+        return Finished(body=output or document)
+    if str(document.get("status", "")).lower() == "succeeded" and operation.result_url:
+        return _get(azure, operation.result_url)
+    return Finished(body={"status": "Failed", "error": document.get("error")})
+
+
+def _get(azure: Azure, url: str) -> Look:
+    from azure.core.exceptions import AzureError
+    from azure.core.rest import HttpRequest
+
+    try:
+        response = azure.send(HttpRequest("GET", url))
+    except AzureError:
+        return Running()
+    if response.status_code in (404, 410):
+        return Gone()
+    wait = retry_after(response, LOOK_AGAIN)
+    if response.status_code != 200:
+        return Running(retry_after=wait)
+    try:
+        document = response.json()
+    except ValueError:  # a gateway's own page: Azure has not answered
+        return Running(retry_after=wait)
+    done = _is_result(document) or str(document.get("status", "")).lower() in _DONE
+    return Finished(body=document) if done else Running(retry_after=wait)
+
+
+def _is_result(document: dict[str, Any]) -> bool:
+    return "assessmentActivityId" in document or "installationActivityId" in document
+
+
+def trace(azure: Azure, operation: Operation) -> dict[str, Any] | None:
+    """The summary of an operation that started at or after our claim: a VM's instance view, then Resource Graph.
+
+    None proves nothing. Raises CloudError.
+    """
+    machine, since = parse_machine_id(operation.machine), operation.claimed - NOISE
+    if machine.is_vm:
+        summary = _instance_view_summary(azure, machine, operation.kind)
+        started = datetime.fromisoformat(summary["startTime"]) if summary.get("startTime") else None
+        if started and started >= since:
+            return summary
+    return graph.summary_since(azure, machine, operation.kind, since)
+
+
+def is_running(summary: dict[str, Any]) -> bool:
+    return str(summary.get("status", "")).lower() not in _DONE
+
+
+def power_state(azure: Azure, machine: MachineId) -> str:
+    """Of this moment: `running`, `deallocated` ... of a VM, `Connected` ... of an Arc machine. Raises CloudError."""
+    with reading():
+        if not machine.is_vm:
+            arc = azure.hybrid(machine.subscription).machines.get(machine.group, machine.name).as_dict()
+            return str((arc.get("properties") or {}).get("status") or "")
+        view = azure.compute(machine.subscription).virtual_machines.instance_view(machine.group, machine.name)
+        codes = [str(status.code) for status in view.statuses or []]
+    return next((code.partition("/")[2] for code in codes if code.startswith("PowerState/")), "")
+
+
+def _instance_view_summary(azure: Azure, machine: MachineId, kind: OperationKind) -> dict[str, Any]:
+    with reading():
+        view = azure.compute(machine.subscription).virtual_machines.instance_view(machine.group, machine.name)
+    status: dict[str, Any] = (view.as_dict() or {}).get("patchStatus") or {}
+    name = "availablePatchSummary" if kind is OperationKind.ASSESSMENT else "lastPatchInstallationSummary"
+    return status.get(name) or {}

@@ -1,0 +1,44 @@
+"""One Azure throttle we pace against: a token bucket kept as one instant, so that a lease is one small write."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+# Guest patch policy of Microsoft.Compute, shared by assess and install, per subscription and region.
+# Source: "Troubleshoot API throttling errors", Compute resource provider limits (600 tokens, 200 a minute).
+GUEST_PATCH_BURST = 600
+GUEST_PATCH_PER_MINUTE = 200
+# Slots leased in one write (design, "pacing").
+LARGEST_LEASE = 50
+
+
+class Bucket(msgspec.Struct, frozen=True, kw_only=True):
+    """`full_at` is when the bucket would be full again; before `blocked_until` nothing is sent at all."""
+
+    full_at: datetime | None = None
+    blocked_until: datetime | None = None
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """`slots`: the earliest instants at which calls may be sent, oldest first."""
+
+    bucket: Bucket
+    slots: tuple[datetime, ...]
+
+
+def lease(bucket: Bucket, count: int, now: datetime) -> Lease:
+    """Take `count` slots. Within the burst they are all `now`, after it one every 60/200 s."""
+    interval = timedelta(minutes=1) / GUEST_PATCH_PER_MINUTE
+    start = max(now, bucket.blocked_until or now)
+    full_at = max(bucket.full_at or start, start)
+    slots = []
+    for _ in range(count):
+        full_at += interval
+        slots.append(max(start, full_at - interval * GUEST_PATCH_BURST))
+    return Lease(bucket=msgspec.structs.replace(bucket, full_at=full_at), slots=tuple(slots))
+
+
+def block(bucket: Bucket, seconds: int, now: datetime) -> Bucket:
+    """Azure said 429: nothing more before `seconds` have passed."""
+    until = now + timedelta(seconds=seconds)
+    return msgspec.structs.replace(bucket, blocked_until=max(until, bucket.blocked_until or until))

@@ -1,0 +1,137 @@
+"""A machine as Azure describes it, and what is remembered about it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from shared.domain.reason import Reason, reason
+from shared.domain.resource_id import MachineId, parse_machine_id
+
+
+class OperatingSystem(StrEnum):
+    WINDOWS = "Windows"
+    LINUX = "Linux"
+    UNKNOWN = "Unknown"
+
+
+class Kind(StrEnum):
+    """What a machine is; Arc's own `kind` words where Arc has one."""
+
+    AZURE_VM = "AzureVM"
+    ARC = "Arc"
+    AVS = "AVS"
+    AWS = "AWS"
+    EPS = "EPS"
+    GCP = "GCP"
+    SCVMM = "SCVMM"
+    VMWARE = "VMware"
+    AZURE_LOCAL_VM = "HCI"
+    AZURE_LOCAL_NODE = "AzureLocalNode"
+
+
+class PatchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`osProfile.*Configuration.patchSettings`, empty where Azure says nothing."""
+
+    patch_mode: str = ""
+    assessment_mode: str = ""
+    bypass_platform_safety_checks: bool = False
+    hotpatching: bool = False
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """One VM or Arc machine as the last inventory saw it. `connection` is Azure's word: power state or Arc status."""
+
+    id: str
+    vm_id: str
+    name: str
+    kind: Kind
+    os: OperatingSystem
+    os_name: str = ""
+    location: str
+    tags: dict[str, str] = {}
+    connection: str = ""
+    sql: bool = False
+    iot: bool = False
+    settings: PatchSettings = PatchSettings()
+
+    @property
+    def address(self) -> MachineId:
+        return parse_machine_id(self.id)
+
+
+class Outcome(StrEnum):
+    """How an operation ended; Azure's words, plus NotStarted for one that never ran and Unknown for no evidence."""
+
+    SUCCEEDED = "Succeeded"
+    WARNINGS = "CompletedWithWarnings"
+    FAILED = "Failed"
+    NOT_STARTED = "NotStarted"
+    UNKNOWN = "Unknown"
+
+
+class Assessment(msgspec.Struct, frozen=True, kw_only=True):
+    """The last look at what a machine misses. Counts are per classification, in Azure's words."""
+
+    id: str
+    outcome: Outcome
+    started: datetime
+    ended: datetime
+    counts: dict[str, int] = {}
+    reboot_pending: bool = False
+    source: str = ""
+    reason: Reason | None = None
+    requested_by: str = ""
+
+    @property
+    def pending(self) -> int:
+        return sum(self.counts.values())
+
+
+class Installation(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt to install. Counters have Azure's names: installed, failed, pending, excluded, notSelected."""
+
+    id: str
+    run: str
+    outcome: Outcome
+    started: datetime
+    ended: datetime
+    counts: dict[str, int] = {}
+    reboot_status: str = "Unknown"
+    window_exceeded: bool = False
+    reason: Reason | None = None
+    requested_by: str = ""
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """An assessment that never started or whose start stayed unconfirmed, and why."""
+
+    at: datetime
+    reason: Reason
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is remembered of one machine: what it is, and how its last assessment and installation ended."""
+
+    machine: Machine
+    assessment: Assessment | None = None
+    installation: Installation | None = None
+    refusal: Refusal | None = None  # the last assessment that never started, if it is newer than `assessment`
+    planned: datetime | None = None  # when the planner last asked for an assessment that has not ended yet
+    deleted: datetime | None = None
+
+
+def unreachable(machine: Machine) -> Reason | None:
+    """Why nothing can be asked of this machine now, or None. Judged by the last inventory."""
+    if machine.kind is Kind.AZURE_LOCAL_NODE:
+        return reason("UpdatedThroughCluster")
+    if machine.address.is_vm:
+        return (
+            None if machine.connection in ("running", "") else reason("PoweredOff", f"PowerState/{machine.connection}")
+        )
+    return None if machine.connection in ("Connected", "") else reason("Disconnected", machine.connection)
+
+
+def unreachable_now(machine: Machine, connection: str) -> Reason | None:
+    """The same, judged by Azure's word of this moment."""
+    return unreachable(msgspec.structs.replace(machine, connection=connection))

@@ -1,0 +1,237 @@
+"""One long-running ARM call on one machine: its states, and what each answer of Azure means for them.
+
+The rule behind all of it (design, "one send"): a request that may have reached Azure is never sent again in the same
+attempt. Only an answer that says "nothing was started" leads back to `claimed`.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from shared.domain.machine import Assessment, Installation, Outcome
+from shared.domain.reason import Reason, reason
+
+
+class OperationKind(StrEnum):
+    ASSESSMENT = "assessment"
+    INSTALLATION = "installation"
+
+
+class State(StrEnum):
+    """Where an operation stands."""
+
+    CLAIMED = "claimed"  # the machine is ours; nothing has been sent
+    SENDING = "sending"  # the request may be on its way; never send it again
+    ACCEPTED = "accepted"  # Azure said yes; follow it to its end
+    UNCONFIRMED = "unconfirmed"  # sent, no answer; look for traces, send nothing
+    ENDED = "ended"
+
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.CLAIMED: frozenset({State.SENDING, State.ENDED}),
+    State.SENDING: frozenset({State.CLAIMED, State.ACCEPTED, State.UNCONFIRMED, State.ENDED}),
+    State.ACCEPTED: frozenset({State.ENDED}),
+    State.UNCONFIRMED: frozenset({State.ACCEPTED, State.ENDED}),
+    State.ENDED: frozenset(),
+}
+
+# How long an assessment waits for a busy or throttled machine before it gives up (ours; the next plan tries again).
+ASSESSMENT_PATIENCE = timedelta(minutes=30)
+# How long an accepted assessment is followed (ours). Azure's Linux extension stops an assessment after one hour.
+ASSESSMENT_DEADLINE = timedelta(hours=2)
+# How long an installation is followed after its window (ours): its last update is not cut short, then the reboot.
+INSTALLATION_GRACE = timedelta(hours=3)
+# How long traces of an unanswered start are looked for before it closes as StartUnconfirmed (ours).
+UNCONFIRMED_PATIENCE = timedelta(minutes=10)
+# A `sending` this old has lost its worker: the request's own time-out (35 s) is long over.
+SENDING_PATIENCE = timedelta(minutes=1)
+# Waits before asking a busy machine again when Azure names no time, seconds; the last one repeats. They stay within
+# the throttle of a single machine. Source: "Troubleshoot API throttling errors" (6 at once, then 2 a minute).
+BUSY_RETRIES = (5, 5, 10, 20, 30)
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt on a machine. `attempt` is a GUID, for an installation the run's id. All times are UTC."""
+
+    machine: str
+    attempt: str
+    kind: OperationKind
+    state: State
+    claimed: datetime
+    not_after: datetime  # nothing may be sent from here on
+    deadline: datetime  # following ends here, with a reason
+    requested_by: str
+    tries: int = 0  # starts that Azure refused, or that never left
+    sent: datetime | None = None
+    url: str = ""  # Azure-AsyncOperation
+    result_url: str = ""  # Location
+    ended: datetime | None = None
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+    assessment: Assessment | None = None  # the result, once ended
+    installation: Installation | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """Azure took the request; `url` and `result_url` say where to look, after `retry_after` seconds."""
+
+    url: str
+    result_url: str
+    retry_after: int
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """Azure answered that it did not take the request (a 4xx); `retry_after` seconds, 0 when not given."""
+
+    status: int
+    code: str
+    message: str
+    retry_after: int = 0
+
+    @property
+    def detail(self) -> str:
+        return f"{self.status} {self.code}: {self.message}"
+
+
+class Unanswered(msgspec.Struct, frozen=True, kw_only=True):
+    """The request left, and no answer says whether it was taken (time-out, broken connection, 5xx)."""
+
+    detail: str
+
+
+class NotSent(msgspec.Struct, frozen=True, kw_only=True):
+    """The request provably never left (no token, or the clock guard stopped it)."""
+
+    detail: str
+    too_late: bool = False
+
+
+Answer = Accepted | Refused | Unanswered | NotSent
+
+
+def claim_assessment(machine: str, attempt: str, requested_by: str, now: datetime) -> Operation:
+    """A claim to assess, patient with a busy machine for half an hour."""
+    return Operation(
+        machine=machine,
+        attempt=attempt,
+        kind=OperationKind.ASSESSMENT,
+        state=State.CLAIMED,
+        claimed=now,
+        not_after=now + ASSESSMENT_PATIENCE,
+        deadline=now + ASSESSMENT_DEADLINE,
+        requested_by=requested_by,
+    )
+
+
+def claim_installation(
+    machine: str, run: str, requested_by: str, now: datetime, last_send: datetime, window_end: datetime
+) -> Operation:
+    """A claim to install in a run: sent by `last_send`, followed beyond the window's end."""
+    return Operation(
+        machine=machine,
+        attempt=run,
+        kind=OperationKind.INSTALLATION,
+        state=State.CLAIMED,
+        claimed=now,
+        not_after=last_send,
+        deadline=window_end + INSTALLATION_GRACE,
+        requested_by=requested_by,
+    )
+
+
+def sending(operation: Operation, now: datetime) -> Operation:
+    """The last thing recorded before the wire."""
+    return _move(operation, State.SENDING, sent=now)
+
+
+def answered(
+    operation: Operation, answer: Answer, now: datetime, unreachable: Reason | None = None
+) -> tuple[Operation, int]:
+    """The operation after Azure's answer, and in how many seconds to go on with it.
+
+    `unreachable`: why the machine cannot be reached, when a 409 made the caller look.
+    """
+    match answer:
+        case Accepted():
+            return _accepted(operation, answer), answer.retry_after
+        case Unanswered():
+            return _move(operation, State.UNCONFIRMED, reason=reason("StartUnconfirmed", answer.detail)), 0
+        case NotSent(too_late=True):
+            return _not_started(operation, reason("NoTimeLeft", answer.detail), now), 0
+        case NotSent():
+            return _wait_or_end(operation, "Unsent", answer.detail, 0, now)
+        case Refused():
+            return _refused(operation, answer, now, unreachable)
+
+
+def _refused(operation: Operation, answer: Refused, now: datetime, unreachable: Reason | None) -> tuple[Operation, int]:
+    if answer.status == 429:
+        return _wait_or_end(operation, "Throttled", answer.detail, answer.retry_after, now)
+    if answer.status == 409 and unreachable is None:
+        return _wait_or_end(operation, "MachineBusy", answer.detail, answer.retry_after, now)
+    why = unreachable or reason("StartRefused")
+    return _not_started(operation, msgspec.structs.replace(why, detail=answer.detail), now), 0
+
+
+def _wait_or_end(
+    operation: Operation, code: str, detail: str, retry_after: int, now: datetime
+) -> tuple[Operation, int]:
+    delay = retry_after or BUSY_RETRIES[min(operation.tries, len(BUSY_RETRIES) - 1)]
+    if now + timedelta(seconds=delay) >= operation.not_after:
+        return _not_started(operation, reason(code, detail), now), 0
+    again = _move(operation, State.CLAIMED, sent=None, reason=reason(code, detail), tries=operation.tries + 1)
+    return again, delay
+
+
+def _not_started(operation: Operation, why: Reason, now: datetime) -> Operation:
+    return end(operation, Outcome.NOT_STARTED, why, now)
+
+
+def lost_answer(operation: Operation, now: datetime) -> Operation | None:
+    """A `sending` whose worker died becomes `unconfirmed`; None while its worker may still wait for the answer."""
+    if operation.state is not State.SENDING or operation.sent is None or now < operation.sent + SENDING_PATIENCE:
+        return None
+    return _move(
+        operation, State.UNCONFIRMED, reason=reason("StartUnconfirmed", "The sender stopped before an answer.")
+    )
+
+
+def confirmed(operation: Operation, late: Accepted | None = None) -> Operation:
+    """A trace of an unanswered start was found (it runs, though there is no address to ask), or a late answer came."""
+    return _accepted(operation, late or Accepted(url="", result_url="", retry_after=0))
+
+
+def _accepted(operation: Operation, answer: Accepted) -> Operation:
+    return _move(operation, State.ACCEPTED, url=answer.url, result_url=answer.result_url, reason=None)
+
+
+def gave_up(operation: Operation, now: datetime) -> Reason | None:
+    """Why following stops now without having learned the end; None to go on looking."""
+    since = operation.sent or operation.claimed
+    if operation.state is State.UNCONFIRMED and now >= since + UNCONFIRMED_PATIENCE:
+        return operation.reason or reason("StartUnconfirmed")
+    if operation.state is State.ACCEPTED and now >= operation.deadline:
+        return reason("NoAnswer")
+    return None
+
+
+def end(operation: Operation, outcome: Outcome, why: Reason | None, now: datetime) -> Operation:
+    """Ended without a result of Azure's."""
+    return _move(operation, State.ENDED, outcome=outcome, reason=why, ended=now)
+
+
+def assessed(operation: Operation, result: Assessment, now: datetime) -> Operation:
+    changes = {"outcome": result.outcome, "reason": result.reason, "ended": now, "assessment": result}
+    return _move(operation, State.ENDED, **changes)
+
+
+def installed(operation: Operation, result: Installation, now: datetime) -> Operation:
+    changes = {"outcome": result.outcome, "reason": result.reason, "ended": now, "installation": result}
+    return _move(operation, State.ENDED, **changes)
+
+
+def _move(operation: Operation, state: State, **changes: object) -> Operation:
+    if state not in TRANSITIONS[operation.state]:
+        raise ValueError(f"An operation cannot go from {operation.state} to {state}.")
+    return msgspec.structs.replace(operation, state=state, **changes)

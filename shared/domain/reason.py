@@ -1,0 +1,40 @@
+"""Why: a code and one plain sentence. Every machine that was left out, not started or failed carries one."""
+
+import msgspec
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """`code` is stable and made for programs; `message` is one sentence for a person; `detail` is Azure's raw error."""
+
+    code: str
+    message: str
+    detail: str = ""
+
+
+_SENTENCES = {
+    "PoweredOff": "The VM is not running, so nothing can look inside it.",
+    "Disconnected": "The Arc agent is not connected, so nothing reaches the machine.",
+    "UpdatedThroughCluster": "This is a node of an Azure Local cluster, which is updated only as a whole cluster.",
+    "Deleted": "The machine no longer exists in Azure.",
+    "UnknownSystem": "The operating system is not known yet, so no update can be chosen for it.",
+    "AssessmentFailed": "The machine could not be assessed.",
+    "InstallationFailed": "At least one update could not be installed, or the machine did not come back.",
+    "WindowExceeded": "Time ran out before every selected update was installed.",
+    "RebootRequired": "Everything is installed, but a reboot is still needed and was not allowed.",
+    "MachineBusy": "Another operation kept the machine busy for as long as there was time to wait.",
+    "OperationInFlight": "An operation of ours is already running on the machine.",
+    "StartRefused": "Azure refused to start the operation.",
+    "Unsent": "The request could not be sent: it never left the app.",
+    "StartUnconfirmed": "The start was sent but never answered, and no trace of it was found; it is not sent again.",
+    "NoAnswer": "The operation was accepted, but its end could not be learned in time.",
+    "ResultsLate": "The operation ended, but Azure had not published its list of updates in time.",
+    "NoTimeLeft": "The last moment at which an installation may start had passed.",
+    "Cancelled": "The run was cancelled before this machine was started.",
+    "InventoryFailed": "The subscription could not be read; its machines are shown as they were last seen.",
+    "Throttled": "Azure kept throttling for as long as there was time to wait.",
+}
+
+
+def reason(code: str, detail: str = "") -> Reason:
+    """The reason with this code. Raises KeyError for a code that has no sentence: add it to the table."""
+    return Reason(code=code, message=_SENTENCES[code], detail=detail)

@@ -1,0 +1,159 @@
+"""A maintenance run: one window, its machines, and the one idempotent step that advances it.
+
+For now every run is an install-now request for one machine; the step is already the general one.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from shared.domain.installation import InstallationRequest, shortest
+from shared.domain.machine import OperatingSystem, Outcome
+from shared.domain.messages import AdvanceRun, FollowOperation, Message, StartInstallation
+from shared.domain.operation import Operation, State
+from shared.domain.reason import Reason, reason
+
+# Distance kept from both ends of the window against clock error (design, "clock").
+CLOCK_GUARD = timedelta(seconds=2)
+# Life of a permit (design, "permits").
+PERMIT_LIFE = timedelta(seconds=10)
+# Before this much of the window is left, Azure's answer could come too late: connect and read time-outs of one send.
+SEND_TIMEOUT = timedelta(seconds=35)
+
+
+class Step(StrEnum):
+    """Where one machine stands in a run."""
+
+    WAITING = "waiting"
+    PERMITTED = "permitted"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+TRANSITIONS: dict[Step, frozenset[Step]] = {
+    Step.WAITING: frozenset({Step.PERMITTED, Step.RUNNING, Step.ENDED}),
+    Step.PERMITTED: frozenset({Step.PERMITTED, Step.RUNNING, Step.ENDED}),
+    Step.RUNNING: frozenset({Step.PERMITTED, Step.ENDED}),  # permitted again: its start was refused meanwhile
+    Step.ENDED: frozenset(),
+}
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One window `[start, end)` and what it may install; `cut_off` is the last instant an installation may start."""
+
+    id: str
+    start: datetime
+    end: datetime
+    cut_off: datetime
+    request: InstallationRequest
+    requested_by: str
+    closed: datetime | None = None
+    cancelled: datetime | None = None
+
+
+class RunMachine(msgspec.Struct, frozen=True, kw_only=True):
+    """One machine's part. `permit_until` bounds the right to start, `not_before` the next try after a refusal."""
+
+    machine: str
+    step: Step = Step.WAITING
+    permit_until: datetime | None = None
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+
+
+class Advance(msgspec.Struct, frozen=True, kw_only=True):
+    """What one step decided: rows to write in one transaction, then messages with their delay in seconds."""
+
+    run: Run | None = None
+    machines: tuple[RunMachine, ...] = ()
+    messages: tuple[tuple[Message, int], ...] = ()
+
+
+def install_now(run_id: str, request: InstallationRequest, system: OperatingSystem, who: str, now: datetime) -> Run:
+    """The run of an install-now request: window `[now, now + maximumDuration)`."""
+    if request.maximum_duration is None:
+        raise ValueError("A read request always carries a duration.")
+    end = now + request.maximum_duration
+    cut_off = end - shortest(system, request.reboot_setting)
+    return Run(id=run_id, start=now, end=end, cut_off=cut_off, request=request, requested_by=who)
+
+
+def opens(run: Run) -> datetime:
+    """The first instant at which an installation may be sent."""
+    return run.start + CLOCK_GUARD
+
+
+def last_send(run: Run) -> datetime:
+    """The last instant at which an installation may be sent: cut-off, less clock guard and the send's own time-out."""
+    return run.cut_off - CLOCK_GUARD - SEND_TIMEOUT
+
+
+def minutes_left(run: Run, now: datetime, cap: timedelta) -> int:
+    """`maximumDuration` to send: whole minutes to the window's end, at most `cap`."""
+    return int(min(run.end - now, cap).total_seconds() // 60)
+
+
+def advance(run: Run, machines: tuple[RunMachine, ...], facts: dict[str, Operation], now: datetime) -> Advance:
+    """The next step of a run, from its rows and from each machine's attempt in this run. May be repeated at will."""
+    if run.closed:
+        return Advance()
+    after = [_step(run, machine, facts.get(machine.machine), now) for machine in machines]
+    changed = tuple(new for (new, _), old in zip(after, machines, strict=True) if new != old)
+    messages = tuple(message for _, given in after for message in given)
+    if all(new.step is Step.ENDED for new, _ in after):
+        return Advance(run=msgspec.structs.replace(run, closed=now), machines=changed)
+    return Advance(machines=changed, messages=messages)
+
+
+_Messages = tuple[tuple[Message, int], ...]
+
+
+def _step(run: Run, machine: RunMachine, fact: Operation | None, now: datetime) -> tuple[RunMachine, _Messages]:
+    if machine.step is Step.ENDED:
+        return machine, ()
+    if fact is not None and fact.state is State.ENDED:
+        return _move(machine, Step.ENDED, permit_until=None, outcome=fact.outcome, reason=fact.reason), ()
+    if fact is not None and fact.state is not State.CLAIMED:
+        running = machine if machine.step is Step.RUNNING else _move(machine, Step.RUNNING, permit_until=None)
+        return running, ((FollowOperation(machine=machine.machine, attempt=run.id), 0),)
+    return _permit(run, machine, now)
+
+
+def _permit(run: Run, machine: RunMachine, now: datetime) -> tuple[RunMachine, _Messages]:
+    """Nothing has been sent: grant the right to start, wait for the opening, or end: it may not start any more."""
+    refusal = refusal_to_start(run, now)
+    if refusal:
+        return _move(machine, Step.ENDED, permit_until=None, outcome=Outcome.NOT_STARTED, reason=refusal), ()
+    if now < opens(run):
+        return machine, ((AdvanceRun(run=run.id), _seconds(opens(run) - now)),)
+    if machine.permit_until and now < machine.permit_until:
+        return machine, ((AdvanceRun(run=run.id), _seconds(machine.permit_until - now)),)
+    granted = _move(machine, Step.PERMITTED, permit_until=now + PERMIT_LIFE)
+    return granted, (
+        (StartInstallation(run=run.id, machine=machine.machine), 0),
+        (AdvanceRun(run=run.id), _seconds(PERMIT_LIFE)),
+    )
+
+
+def refusal_to_start(run: Run, now: datetime) -> Reason | None:
+    """Why no installation of this run may start now or later, or None."""
+    if run.cancelled:
+        return reason("Cancelled")
+    return reason("NoTimeLeft") if now > last_send(run) else None
+
+
+def may_start(run: Run, machine: RunMachine, now: datetime) -> bool:
+    """Whether this machine holds a permit that is good at this instant."""
+    permitted = machine.step is Step.PERMITTED and machine.permit_until is not None and now < machine.permit_until
+    return permitted and run.closed is None and refusal_to_start(run, now) is None and now >= opens(run)
+
+
+def _seconds(span: timedelta) -> int:
+    return max(1, int(span.total_seconds()) + 1)
+
+
+def _move(machine: RunMachine, step: Step, **changes: object) -> RunMachine:
+    if step not in TRANSITIONS[machine.step]:
+        raise ValueError(f"A run machine cannot go from {machine.step} to {step}.")
+    return msgspec.structs.replace(machine, step=step, **changes)

@@ -1,0 +1,76 @@
+"""Table `agenda`: partition = shard, row = due instant + what to look after. What stands here cannot be forgotten."""
+
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import msgspec
+
+from shared.domain.agenda import Item
+from shared.domain.resource_id import encode_key
+from shared.store.table import Conflict, Delete, Insert, Row, Table
+
+# Partitions the agenda is spread over; one handles 2,000 entities a second. Source: Table Storage scalability targets.
+SHARDS = 4
+_AFTER = "}"  # the character after "|": behind every key of an instant
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One item as read, with the row it stands in."""
+
+    item: Item
+    row: Row
+
+
+class Agenda:
+    """What has to be looked after, in order of time."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def add(self, item: Item, due: datetime) -> None:
+        """Write the item down. Adding it twice at one instant is one item."""
+        try:
+            self._table.write(Insert(_row(item, due)))
+        except Conflict:
+            return
+
+    def due(self, now: datetime) -> Iterator[Entry]:
+        """Everything due at this instant, to the millisecond; oldest first in each shard."""
+        for shard in range(SHARDS):
+            for row in self._table.scan(str(shard), before=_instant(now) + _AFTER):
+                yield Entry(item=msgspec.json.decode(str(row.values["item"]), type=Item), row=row)
+
+    def postpone(self, entry: Entry, due: datetime) -> bool:
+        """Move an item to a later instant in one transaction; False when another instance was quicker."""
+        later = _row(entry.item, due)
+        if later.key == entry.row.key:
+            return True
+        try:
+            self._table.transact([Delete(entry.row), Insert(later)])
+        except Conflict:
+            return False
+        return True
+
+    def remove(self, entry: Entry) -> None:
+        """The item is closed. Quietly nothing when another instance removed it."""
+        try:
+            self._table.write(Delete(entry.row))
+        except Conflict:
+            return
+
+    def oldest(self) -> datetime | None:
+        """When the oldest item was, or will be, due."""
+        first = [rows[0].key for shard in range(SHARDS) if (rows := self._table.page(str(shard), size=1))]
+        return datetime.fromisoformat(min(first).partition("|")[0]) if first else None
+
+
+def _row(item: Item, due: datetime) -> Row:
+    shard = zlib.crc32(f"{item.kind}|{item.id}".encode()) % SHARDS
+    key = f"{_instant(due)}|{item.kind}|{encode_key(item.machine)}|{encode_key(item.id)}"
+    return Row(partition=str(shard), key=key, values={"item": msgspec.json.encode(item).decode()})
+
+
+def _instant(time: datetime) -> str:
+    """Sorts as text in order of time: fixed width, UTC."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,57 @@
+"""Table `buckets`: one row a throttle; slots are leased in blocks under its ETag."""
+
+from datetime import datetime
+
+import msgspec
+
+from shared.domain.bucket import LARGEST_LEASE, Bucket, block, lease
+from shared.domain.resource_id import encode_key
+from shared.store.table import Conflict, Insert, Replace, Row, Table
+
+_GUEST_PATCH = "guestPatch"
+
+
+class Buckets:
+    """The guest-patch throttle of every subscription and region."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def lease(self, subscription: str, region: str, count: int, now: datetime) -> list[datetime]:
+        """The instants at which `count` calls may be sent, leased over all work of the app."""
+        slots: list[datetime] = []
+        while len(slots) < count:
+            slots += self._lease_block(subscription, region, min(count - len(slots), LARGEST_LEASE), now)
+        return slots
+
+    def block(self, subscription: str, region: str, seconds: int, now: datetime) -> None:
+        """Azure answered 429: nothing more for so many seconds."""
+        while True:
+            bucket, row = self._read(subscription, region)
+            if self._write(row, block(bucket, seconds, now)):
+                return
+
+    def blocked(self, subscription: str, region: str) -> datetime | None:
+        return self._read(subscription, region)[0].blocked_until
+
+    def _lease_block(self, subscription: str, region: str, count: int, now: datetime) -> tuple[datetime, ...]:
+        while True:
+            bucket, row = self._read(subscription, region)
+            leased = lease(bucket, count, now)
+            if self._write(row, leased.bucket):
+                return leased.slots
+
+    def _read(self, subscription: str, region: str) -> tuple[Bucket, Row]:
+        key = f"{encode_key(subscription)}|{encode_key(region)}"
+        row = self._table.get(_GUEST_PATCH, key)
+        if row is None:
+            return Bucket(), Row(partition=_GUEST_PATCH, key=key, values={})
+        return msgspec.json.decode(str(row.values["bucket"]), type=Bucket), row
+
+    def _write(self, row: Row, bucket: Bucket) -> bool:
+        new = msgspec.structs.replace(row, values={"bucket": msgspec.json.encode(bucket).decode()})
+        try:
+            self._table.write(Replace(new) if row.etag else Insert(new))
+        except Conflict:
+            return False
+        return True

@@ -1,0 +1,57 @@
+"""Table `fleet`: the directory of resource groups, how each subscription's inventory went, and the fleet's summary."""
+
+from datetime import datetime
+
+import msgspec
+
+from shared.domain.fleet import Subscription, Summary
+from shared.domain.resource_id import encode_key
+from shared.store.table import LARGEST_BATCH, Merge, Row, Table
+
+_SCOPES, _SUBSCRIPTIONS, _SUMMARY, _TIMERS = "scopes", "subscriptions", "summary", "timers"
+
+
+class Fleet:
+    """Where machines are, so that nobody has to scan for them."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def add_scopes(self, scopes: list[str]) -> None:
+        """Resource groups (`sub|rg`) in which machines were seen."""
+        rows = [Row(partition=_SCOPES, key=scope, values={"scope": scope}) for scope in scopes]
+        for start in range(0, len(rows), LARGEST_BATCH):
+            self._table.transact([Merge(row) for row in rows[start : start + LARGEST_BATCH]])
+
+    def scopes(self, subscription: str = "") -> list[str]:
+        """In key order; of one subscription when given."""
+        prefix = f"{encode_key(subscription)}|" if subscription else ""
+        before = f"{encode_key(subscription)}}}" if subscription else ""
+        return [row.key for row in self._table.scan(_SCOPES, prefix, before)]
+
+    def save_subscription(self, subscription: Subscription) -> None:
+        self._merge(_SUBSCRIPTIONS, encode_key(subscription.id), subscription)
+
+    def subscriptions(self) -> list[Subscription]:
+        return [
+            msgspec.json.decode(str(r.values["value"]), type=Subscription) for r in self._table.scan(_SUBSCRIPTIONS)
+        ]
+
+    def save_summary(self, summary: Summary) -> None:
+        self._merge(_SUMMARY, _SUMMARY, summary)
+
+    def summary(self) -> Summary | None:
+        row = self._table.get(_SUMMARY, _SUMMARY)
+        return msgspec.json.decode(str(row.values["value"]), type=Summary) if row else None
+
+    def timer_ran(self, name: str, now: datetime) -> None:
+        self._table.write(Merge(Row(partition=_TIMERS, key=name, values={"at": now})))
+
+    def timers(self) -> dict[str, datetime]:
+        """When each timer last finished."""
+        rows = self._table.scan(_TIMERS)
+        return {row.key: at for row in rows if isinstance(at := row.values["at"], datetime)}
+
+    def _merge(self, partition: str, key: str, value: msgspec.Struct) -> None:
+        text = msgspec.json.encode(value).decode()
+        self._table.write(Merge(Row(partition=partition, key=key, values={"value": text})))

@@ -1,0 +1,54 @@
+"""Table `history`: partition = machine; how every assessment and installation ended, newest first, with its updates."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from shared.domain.machine import Assessment, Installation
+from shared.domain.resource_id import MachineId, encode_key
+from shared.domain.update import Update
+from shared.store.table import LARGEST_BATCH, Merge, Row, Table
+
+_LAST_SECOND = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+_INSTALLATIONS, _AFTER_INSTALLATIONS = "installation|", "installation}"
+
+
+class History:
+    """What happened on every machine."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def add_assessment(self, address: MachineId, assessment: Assessment) -> None:
+        key = f"assessment|{_inverted(assessment.started)}|{encode_key(assessment.id)}"
+        text = msgspec.json.encode(assessment).decode()
+        self._table.write(Merge(Row(partition=address.key, key=key, values={"assessment": text})))
+
+    def add_installation(self, address: MachineId, installation: Installation, updates: tuple[Update, ...]) -> None:
+        """The updates first, then the line that makes them visible. Safe to repeat."""
+        rows = list({update.key: _update_row(address, installation.id, update) for update in updates}.values())
+        for start in range(0, len(rows), LARGEST_BATCH):
+            self._table.transact([Merge(row) for row in rows[start : start + LARGEST_BATCH]])
+        key = f"{_INSTALLATIONS}{_inverted(installation.started)}|{encode_key(installation.id)}"
+        text = msgspec.json.encode(installation).decode()
+        self._table.write(Merge(Row(partition=address.key, key=key, values={"installation": text})))
+
+    def installations(self, address: MachineId) -> list[Installation]:
+        """Newest first."""
+        rows = self._table.scan(address.key, _INSTALLATIONS, _AFTER_INSTALLATIONS)
+        return [msgspec.json.decode(str(row.values["installation"]), type=Installation) for row in rows]
+
+    def updates_of(self, address: MachineId, installation: str) -> list[Update]:
+        prefix = f"update|{encode_key(installation)}"
+        rows = self._table.scan(address.key, f"{prefix}|", f"{prefix}}}")
+        return [msgspec.json.decode(str(row.values["update"]), type=Update) for row in rows]
+
+
+def _update_row(address: MachineId, installation: str, update: Update) -> Row:
+    key = f"update|{encode_key(installation)}|{update.key}"
+    return Row(partition=address.key, key=key, values={"update": msgspec.json.encode(update).decode()})
+
+
+def _inverted(time: datetime) -> str:
+    """Smaller for later times, fixed width, so that key order is newest first."""
+    return f"{int(_LAST_SECOND - time.timestamp()):012d}"

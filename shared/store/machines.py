@@ -1,0 +1,91 @@
+"""Table `machines`: partition = resource group, one row a machine, carrying what an overview shows.
+
+Inventory, assessments and installations each set their own properties by merge, so no writer undoes another's.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from shared.domain.machine import Assessment, Installation, Machine, Record, Refusal
+from shared.domain.resource_id import MachineId
+from shared.store.table import LARGEST_BATCH, Merge, Row, Table, Value
+
+NOTHING = ""
+
+
+class Machines:
+    """What is remembered of every machine."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def get(self, address: MachineId) -> Record | None:
+        row = self._table.get(address.scope, address.row)
+        return _record(row) if row and "machine" in row.values else None
+
+    def in_scope(self, scope: str) -> Iterator[Record]:
+        """All machines of one resource group (`sub|rg`), deleted ones too."""
+        return (_record(row) for row in self._table.scan(scope) if "machine" in row.values)
+
+    def from_row(self, scope: str, first: str) -> Iterator[tuple[str, Record]]:
+        """Row keys and machines of one resource group, from row key `first` on."""
+        return ((row.key, _record(row)) for row in self._table.scan(scope, first) if "machine" in row.values)
+
+    def save(self, scope: str, machines: Sequence[Machine], now: datetime) -> None:
+        """What the inventory saw in one resource group."""
+        self._merge(scope, [(m.address, {"machine": _text(m), "seen": now, "deleted": NOTHING}) for m in machines])
+
+    def mark_deleted(self, scope: str, machines: Sequence[Machine], now: datetime) -> None:
+        self._merge(scope, [(machine.address, {"deleted": now.isoformat()}) for machine in machines])
+
+    def mark_planned(self, scope: str, machines: Sequence[Machine], now: datetime) -> None:
+        self._merge(scope, [(machine.address, {"planned": now.isoformat()}) for machine in machines])
+
+    def set_assessment(self, address: MachineId, assessment: Assessment) -> None:
+        self._set(address, {"assessment": _text(assessment), "refusal": NOTHING, "planned": NOTHING})
+
+    def set_refusal(self, address: MachineId, refusal: Refusal) -> None:
+        self._set(address, {"refusal": _text(refusal), "planned": NOTHING})
+
+    def set_installation(self, address: MachineId, installation: Installation) -> None:
+        self._set(address, {"installation": _text(installation)})
+
+    def _set(self, address: MachineId, values: dict[str, Value]) -> None:
+        self._table.write(Merge(Row(partition=address.scope, key=address.row, values=values)))
+
+    def _merge(self, scope: str, rows: list[tuple[MachineId, dict[str, Value]]]) -> None:
+        last = list({address.row: values for address, values in rows}.items())  # a listing may name a machine twice
+        for start in range(0, len(last), LARGEST_BATCH):
+            part = last[start : start + LARGEST_BATCH]
+            self._table.transact([Merge(Row(partition=scope, key=key, values=values)) for key, values in part])
+
+
+def _text(value: msgspec.Struct) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _record(row: Row) -> Record:
+    return Record(
+        machine=msgspec.json.decode(str(row.values["machine"]), type=Machine),
+        assessment=_part(row, "assessment", Assessment),
+        installation=_part(row, "installation", Installation),
+        refusal=_part(row, "refusal", Refusal),
+        planned=_time(row, "planned"),
+        deleted=_time(row, "deleted"),
+    )
+
+
+_Part = TypeVar("_Part")
+
+
+def _part(row: Row, name: str, kind: type[_Part]) -> _Part | None:
+    text = row.values.get(name)
+    return msgspec.json.decode(str(text), type=kind) if text else None
+
+
+def _time(row: Row, name: str) -> datetime | None:
+    text = row.values.get(name)
+    return datetime.fromisoformat(str(text)) if text else None

@@ -1,0 +1,73 @@
+"""Table `operations`: partition = machine; row `inflight` while one runs, rows `attempt|{id}` for all there ever were.
+
+Both uniqueness rules live in storage: one transaction inserts both rows, so at most one operation of ours is in
+flight on a machine, and an attempt (for an installation: a run) exists at most once.
+"""
+
+import msgspec
+
+from shared.domain.operation import Operation, State
+from shared.domain.resource_id import MachineId, encode_key, parse_machine_id
+from shared.store.table import Conflict, Delete, Insert, Merge, Replace, Row, Table
+
+_IN_FLIGHT = "inflight"
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation in flight, and the ETag its row was read with."""
+
+    operation: Operation
+    etag: str
+
+
+class Operations:
+    """Every attempt on every machine."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def claim(self, operation: Operation) -> bool:
+        """Take the machine for this attempt; False when it is taken or the attempt exists already."""
+        partition = parse_machine_id(operation.machine).key
+        rows = [_row(partition, _IN_FLIGHT, operation), _row(partition, _attempt(operation.attempt), operation)]
+        try:
+            self._table.transact([Insert(row) for row in rows])
+        except Conflict:
+            return False
+        return True
+
+    def in_flight(self, address: MachineId) -> Held | None:
+        row = self._table.get(address.key, _IN_FLIGHT)
+        return Held(operation=_operation(row), etag=row.etag) if row else None
+
+    def attempt(self, address: MachineId, attempt: str) -> Operation | None:
+        """How this attempt stands: the row in flight while it runs, its own row once it has ended."""
+        held = self.in_flight(address)
+        if held and held.operation.attempt == attempt:
+            return held.operation
+        row = self._table.get(address.key, _attempt(attempt))
+        return _operation(row) if row else None
+
+    def save(self, held: Held, operation: Operation) -> Held:
+        """Record the next state. Raises Conflict when somebody else moved it on in the meantime."""
+        partition = parse_machine_id(operation.machine).key
+        if operation.state is not State.ENDED:
+            row = msgspec.structs.replace(_row(partition, _IN_FLIGHT, operation), etag=held.etag)
+            return Held(operation=operation, etag=self._table.write(Replace(row)))
+        gone = Row(partition=partition, key=_IN_FLIGHT, values={}, etag=held.etag)
+        kept = _row(partition, _attempt(operation.attempt), operation)
+        self._table.transact([Delete(gone), Merge(kept)])
+        return Held(operation=operation, etag="")
+
+
+def _attempt(attempt: str) -> str:
+    return f"attempt|{encode_key(attempt)}"
+
+
+def _row(partition: str, key: str, operation: Operation) -> Row:
+    text = msgspec.json.encode(operation).decode()
+    return Row(partition=partition, key=key, values={"operation": text, "state": operation.state.value})
+
+
+def _operation(row: Row) -> Operation:
+    return msgspec.json.decode(str(row.values["operation"]), type=Operation)

@@ -1,0 +1,61 @@
+"""Table `run`: partition = run, row `run` and one row a machine, so that one step is one transaction."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from shared.domain.resource_id import encode_key, parse_machine_id
+from shared.domain.run import Run, RunMachine
+from shared.store.table import Conflict, Insert, Merge, Replace, Row, Table
+
+_RUN = "run"
+_MACHINES = "m|"
+_AFTER_MACHINES = "m}"  # the character after "|"
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as read: its rows and the ETag that guards the next step."""
+
+    run: Run
+    machines: tuple[RunMachine, ...]
+    etag: str
+
+
+class Runs:
+    """Every run and what became of its machines."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def create(self, run: Run, machines: Sequence[RunMachine]) -> bool:
+        """False when a run with this id exists."""
+        rows = [_run_row(run), *(_machine_row(run.id, machine) for machine in machines)]
+        try:
+            self._table.transact([Insert(row) for row in rows])
+        except Conflict:
+            return False
+        return True
+
+    def load(self, run_id: str) -> Loaded | None:
+        row = self._table.get(encode_key(run_id), _RUN)
+        if row is None:
+            return None
+        rows = self._table.scan(row.partition, _MACHINES, _AFTER_MACHINES)
+        machines = tuple(msgspec.json.decode(str(each.values["machine"]), type=RunMachine) for each in rows)
+        run = msgspec.json.decode(str(row.values["run"]), type=Run)
+        return Loaded(run=run, machines=machines, etag=row.etag)
+
+    def save(self, loaded: Loaded, run: Run, machines: Sequence[RunMachine]) -> None:
+        """One step, all or nothing, guarded by the run row's ETag. Raises Conflict: read and decide again."""
+        guard = msgspec.structs.replace(_run_row(run), etag=loaded.etag)
+        self._table.transact([Replace(guard), *(Merge(_machine_row(run.id, machine)) for machine in machines)])
+
+
+def _run_row(run: Run) -> Row:
+    return Row(partition=encode_key(run.id), key=_RUN, values={"run": msgspec.json.encode(run).decode()})
+
+
+def _machine_row(run_id: str, machine: RunMachine) -> Row:
+    key = _MACHINES + parse_machine_id(machine.machine).key
+    text = msgspec.json.encode(machine).decode()
+    return Row(partition=encode_key(run_id), key=key, values={"machine": text})

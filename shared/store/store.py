@@ -1,0 +1,29 @@
+"""Every table and the queues in one value, built once by wiring."""
+
+import msgspec
+
+from shared.store.agenda import Agenda
+from shared.store.buckets import Buckets
+from shared.store.fleet import Fleet
+from shared.store.history import History
+from shared.store.machines import Machines
+from shared.store.operations import Operations
+from shared.store.poison import Poisons
+from shared.store.queue import Queues
+from shared.store.runs import Runs
+from shared.store.updates import Updates
+
+
+class Store(msgspec.Struct, frozen=True, kw_only=True):
+    """What we remember."""
+
+    machines: Machines
+    updates: Updates
+    operations: Operations
+    runs: Runs
+    agenda: Agenda
+    buckets: Buckets
+    history: History
+    fleet: Fleet
+    poison: Poisons
+    queues: Queues

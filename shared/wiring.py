@@ -1,0 +1,88 @@
+"""Builds everything once, when the first function runs; nothing is built by being imported.
+
+The two storage SDKs are imported here and not at the top: see table.py.
+"""
+
+import uuid
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from shared.cloud.azure import Azure
+from shared.cloud.clock import Clock
+from shared.domain.messages import QUEUES
+from shared.settings import Settings, read_settings
+from shared.store.agenda import Agenda
+from shared.store.buckets import Buckets
+from shared.store.fleet import Fleet
+from shared.store.history import History
+from shared.store.machines import Machines
+from shared.store.operations import Operations
+from shared.store.poison import Poisons
+from shared.store.queue import Queues, open_queues
+from shared.store.runs import Runs
+from shared.store.store import Store
+from shared.store.table import Table, open_tables
+from shared.store.updates import Updates
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """What a trigger hands on to a workflow, two or three members at a time."""
+
+    settings: Settings
+    azure: Azure
+    store: Store
+
+
+@cache
+def services() -> Services:
+    """Raises SettingError. A failure is not remembered: the next call tries again."""
+    settings = read_settings()
+    azure = Azure(settings.arm_endpoint, settings.arm_audience, lambda: _identity(settings.identity), Clock())
+    return Services(settings=settings, azure=azure, store=open_store(settings.storage))
+
+
+def open_store(connection: str) -> Store:
+    """All tables and queues of one storage account, made when they are not there."""
+    tables, queues = open_tables(connection), open_queues(connection)
+
+    def table(name: str) -> Table:
+        opened = Table(tables, name)
+        opened.ensure()
+        return opened
+
+    for queue in QUEUES.values():
+        queues.ensure(queue)
+    return build_store(table, queues)
+
+
+def build_store(table: Callable[[str], Table], queues: Queues) -> Store:
+    """The store over these tables and queues."""
+    return Store(
+        machines=Machines(table("machines")),
+        updates=Updates(table("updates")),
+        operations=Operations(table("operations")),
+        runs=Runs(table("run")),
+        agenda=Agenda(table("agenda")),
+        buckets=Buckets(table("buckets")),
+        history=History(table("history")),
+        fleet=Fleet(table("fleet")),
+        poison=Poisons(table("poison")),
+        queues=queues,
+    )
+
+
+def new_id() -> str:
+    """A fresh GUID."""
+    return str(uuid.uuid4())
+
+
+def _identity(client_id: str) -> "TokenCredential":
+    from azure.identity import ManagedIdentityCredential
+
+    return ManagedIdentityCredential(client_id=client_id) if client_id else ManagedIdentityCredential()

@@ -1,0 +1,1 @@
+"""What we do: one use case a function. Reads state, asks the domain, acts, records, sends messages last."""

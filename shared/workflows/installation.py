@@ -1,0 +1,149 @@
+"""Installations asked for now: each request is a run of its own, with one machine and a window that opens at once."""
+
+import logging
+from datetime import datetime, timedelta
+
+import msgspec
+
+from shared.cloud import patches
+from shared.cloud.azure import Azure
+from shared.domain.agenda import HEAL_EVERY, Item, ItemKind
+from shared.domain.errors import RequestError
+from shared.domain.installation import InstallationRequest, read_installation
+from shared.domain.machine import OperatingSystem, Outcome, Record
+from shared.domain.messages import AdvanceRun, StartInstallation
+from shared.domain.operation import Answer, Operation, State, claim_installation
+from shared.domain.reason import reason
+from shared.domain.resource_id import MachineId, parse_machine_id
+from shared.domain.run import (
+    PERMIT_LIFE,
+    Run,
+    RunMachine,
+    Step,
+    install_now,
+    last_send,
+    may_start,
+    minutes_left,
+    opens,
+)
+from shared.store.operations import Held
+from shared.store.runs import Loaded
+from shared.store.store import Store
+from shared.store.table import Conflict
+from shared.workflows.assessment import busy, known_machine, same_request
+from shared.workflows.sending import send
+
+log = logging.getLogger(__name__)
+
+
+def request_installation(
+    store: Store, address: MachineId, body: bytes, who: str, request_id: str, now: datetime
+) -> Operation:  # fmt: skip
+    """Open a run for one machine and claim the machine for it.
+
+    Raises RequestError: 400 naming a wrong field, 404 for an unknown machine, 409 when it is busy or cannot be patched.
+    """
+    record = known_machine(store, address)
+    request = _read(record, body)
+    run_id, same = same_request(store, address, "installPatches", request_id, now)
+    if same:
+        return same
+    if store.operations.in_flight(address):
+        raise busy(address)
+    run = install_now(run_id, request, record.machine.os, who, now)
+    operation = _claim_for(run, record.machine.id, now)
+    store.agenda.add(Item(kind=ItemKind.RUN, id=run_id), now + HEAL_EVERY)
+    store.runs.create(run, [RunMachine(machine=record.machine.id)])
+    if not store.operations.claim(operation):
+        return _not_first(store, address, run_id, now)
+    store.queues.send(AdvanceRun(run=run_id), _seconds(opens(run) - now))
+    log.info("installation requested machine=%s run=%s", record.machine.id, run_id)
+    return operation
+
+
+def start_installation(azure: Azure, store: Store, message: StartInstallation, longest: timedelta) -> None:
+    """Use a permit: send the installation, unless the permit is no longer good or it was sent already."""
+    loaded, now = store.runs.load(message.run), azure.clock.now()
+    record = store.machines.get(parse_machine_id(message.machine))
+    if loaded is None or record is None:
+        return
+    machine = _machine(loaded, message.machine)
+    held = _hold(store, loaded.run, message.machine, now) if may_start(loaded.run, machine, now) else None
+    if held is None or held.operation.state is not State.CLAIMED:
+        log.info("installation not started run=%s machine=%s reason=no permit", message.run, message.machine)
+        return
+    wait = _wait_for_slot(store, record, now)
+    if wait:
+        store.queues.send(AdvanceRun(run=message.run), wait)
+        return
+    try:
+        send(azure, store, record, held, lambda: _install(azure, loaded.run, machine, longest))
+    except Conflict:
+        log.info("installation not started run=%s machine=%s reason=taken over", message.run, message.machine)
+
+
+def _install(azure: Azure, run: Run, machine: RunMachine, longest: timedelta) -> Answer:
+    now = azure.clock.now()
+    body = patches.installation_body(run.request, minutes_left(run, now, longest))
+    not_after = min(last_send(run), machine.permit_until or now)
+    return patches.install(azure, parse_machine_id(machine.machine), body, run.id, not_after)
+
+
+def _read(record: Record, body: bytes) -> InstallationRequest:
+    machine = record.machine
+    if machine.os is OperatingSystem.UNKNOWN:
+        why = reason("UnknownSystem")
+        raise RequestError(409, why.code, why.message, machine.name)
+    return read_installation(body, machine.os, is_vm=machine.address.is_vm)
+
+
+def _claim_for(run: Run, machine: str, now: datetime) -> Operation:
+    return claim_installation(machine, run.id, run.requested_by, now, last_send(run), run.end)
+
+
+def _hold(store: Store, run: Run, machine: str, now: datetime) -> Held | None:
+    """The machine held for this run; claimed now if the request died before it could. None when it is not ours."""
+    address = parse_machine_id(machine)
+    held = store.operations.in_flight(address)
+    if held is None and store.operations.claim(_claim_for(run, machine, now)):
+        held = store.operations.in_flight(address)
+    return held if held and held.operation.attempt == run.id else None
+
+
+def _wait_for_slot(store: Store, record: Record, now: datetime) -> int:
+    """Seconds until Azure's throttle has room; 0 when there is room before a permit would end."""
+    slot = store.buckets.lease(record.machine.address.subscription, record.machine.location, 1, now)[0]
+    return _seconds(slot - now) if slot - now > PERMIT_LIFE / 2 else 0
+
+
+def _not_first(store: Store, address: MachineId, run_id: str, now: datetime) -> Operation:
+    """The machine was claimed a moment ago: by this same request coming twice, or by another, which is a 409."""
+    while True:
+        same = store.operations.attempt(address, run_id)
+        if same:
+            return same
+        try:
+            _close(store, run_id, now)
+        except Conflict:
+            continue  # the run took a step meanwhile: look whether it holds the machine by now
+        raise busy(address)
+
+
+def _close(store: Store, run_id: str, now: datetime) -> None:
+    """The run ends before it began."""
+    loaded = store.runs.load(run_id)
+    if loaded is None or loaded.run.closed:
+        return
+    why = reason("OperationInFlight")
+    ended = [
+        msgspec.structs.replace(m, step=Step.ENDED, outcome=Outcome.NOT_STARTED, reason=why) for m in loaded.machines
+    ]
+    store.runs.save(loaded, msgspec.structs.replace(loaded.run, closed=now), ended)
+
+
+def _machine(loaded: Loaded, machine: str) -> RunMachine:
+    return next(each for each in loaded.machines if each.machine == machine)
+
+
+def _seconds(span: timedelta) -> int:
+    return int(span.total_seconds()) + 1

@@ -1,0 +1,97 @@
+"""Following an operation to its end without holding a function: one look a message."""
+
+import logging
+from typing import Any
+
+from shared.cloud import operations as following
+from shared.cloud.azure import Azure
+from shared.cloud.errors import CloudError
+from shared.domain.machine import Outcome, Record
+from shared.domain.messages import FollowOperation
+from shared.domain.operation import Operation, State, confirmed, end, gave_up, lost_answer
+from shared.domain.resource_id import parse_machine_id
+from shared.store.operations import Held
+from shared.store.store import Store
+from shared.store.table import Conflict
+from shared.workflows.conclusion import Late, conclude
+from shared.workflows.sending import go_on, record_unstarted
+
+log = logging.getLogger(__name__)
+# Seconds between looks for what Azure has not shown yet: traces of an unanswered start (ours).
+TRACE_AGAIN = 20
+# Seconds between looks for a list of updates that Resource Graph has not published yet (ours).
+RESULTS_AGAIN = 3
+
+
+def follow(azure: Azure, store: Store, message: FollowOperation) -> None:
+    """One look at an operation, and the next step. Nothing when it ended or another attempt holds the machine."""
+    address = parse_machine_id(message.machine)
+    held = store.operations.in_flight(address)
+    record = store.machines.get(address)
+    if held is None or held.operation.attempt != message.attempt or record is None:
+        return
+    try:
+        _look(azure, store, record, held)
+    except Conflict:
+        log.info("operation moved on elsewhere machine=%s attempt=%s", message.machine, message.attempt)
+    except (Late, CloudError) as error:
+        log.info("operation not readable yet machine=%s reason=%s %s", message.machine, type(error).__name__, error)
+        wait = RESULTS_AGAIN if isinstance(error, Late) else error.retry_after or TRACE_AGAIN
+        _keep_looking(azure, store, held, wait)
+
+
+def _look(azure: Azure, store: Store, record: Record, held: Held) -> None:
+    operation = held.operation
+    if operation.state is State.CLAIMED:
+        go_on(store, operation, 0)
+        return
+    if operation.state is State.SENDING:
+        lost = lost_answer(operation, azure.clock.now())
+        if lost:
+            go_on(store, store.operations.save(held, lost).operation, 0)
+        return
+    body, wait = _result(azure, operation)
+    if body is None:
+        _keep_looking(azure, store, held, wait)
+        return
+    if operation.state is State.UNCONFIRMED:
+        held = store.operations.save(held, confirmed(operation))
+    if following.is_running(body):
+        go_on(store, held.operation, wait)
+        return
+    _ended(store, conclude(azure, store, record, held, body))
+
+
+def _result(azure: Azure, operation: Operation) -> tuple[dict[str, Any] | None, int]:
+    """What is known of it (None: nothing yet), and in how many seconds to look again. Raises CloudError."""
+    if operation.url or operation.result_url:
+        look = following.look(azure, operation)
+        if isinstance(look, following.Running):
+            return None, look.retry_after
+        if isinstance(look, following.Finished):
+            return look.body, 0
+    return following.trace(azure, operation), TRACE_AGAIN
+
+
+def _keep_looking(azure: Azure, store: Store, held: Held, wait: int) -> None:
+    if not _give_up(azure, store, held):
+        go_on(store, held.operation, wait)
+
+
+def _give_up(azure: Azure, store: Store, held: Held) -> bool:
+    """End what cannot be learned any more, with its reason."""
+    now = azure.clock.now()
+    why = gave_up(held.operation, now)
+    if why is None:
+        return False
+    ended = end(held.operation, Outcome.UNKNOWN, why, now)
+    record_unstarted(store, ended)
+    _ended(store, store.operations.save(held, ended).operation)
+    return True
+
+
+def _ended(store: Store, operation: Operation) -> None:
+    why = operation.reason.code if operation.reason else ""
+    log.info("operation ended machine=%s attempt=%s kind=%s outcome=%s reason=%s", operation.machine,
+             operation.attempt, operation.kind, operation.outcome, why)  # fmt: skip
+    go_on(store, operation, 0)

@@ -1,0 +1,107 @@
+"""Sending a claimed operation to Azure, once, and recording what it answered."""
+
+import logging
+from collections.abc import Callable
+
+from shared.cloud import operations as following
+from shared.cloud.azure import Azure
+from shared.cloud.errors import CloudError
+from shared.domain.machine import Installation, Record, Refusal, unreachable_now
+from shared.domain.messages import AdvanceRun, FollowOperation, StartAssessment
+from shared.domain.operation import (
+    Accepted,
+    Answer,
+    Operation,
+    OperationKind,
+    Refused,
+    State,
+    answered,
+    confirmed,
+    sending,
+)
+from shared.domain.reason import Reason
+from shared.domain.resource_id import parse_machine_id
+from shared.store.operations import Held
+from shared.store.store import Store
+from shared.store.table import Conflict
+
+log = logging.getLogger(__name__)
+
+
+def send(azure: Azure, store: Store, record: Record, held: Held, call: Callable[[], Answer]) -> None:
+    """Record that the request is about to leave, let it leave, record the answer, and see to what comes next.
+
+    Raises Conflict, before anything is sent, when somebody else moved the operation on.
+    """
+    held = store.operations.save(held, sending(held.operation, azure.clock.now()))
+    answer = call()
+    after, delay = answered(held.operation, answer, azure.clock.now(), _why_busy(azure, record, answer))
+    if isinstance(answer, Refused) and answer.status == 429:
+        machine = record.machine
+        store.buckets.block(machine.address.subscription, machine.location, delay, azure.clock.now())
+    log.info("sent machine=%s attempt=%s kind=%s state=%s reason=%s", after.machine, after.attempt, after.kind,
+             after.state, after.reason.code if after.reason else "")  # fmt: skip
+    if after.state is State.ENDED:
+        record_unstarted(store, after)
+    kept = _save(store, held, after, answer)
+    go_on(store, kept, delay)
+
+
+def go_on(store: Store, operation: Operation, delay: int) -> None:
+    """The message that moves an operation on from the state it is in."""
+    is_run = operation.kind is OperationKind.INSTALLATION
+    if is_run and operation.state in (State.CLAIMED, State.ENDED):
+        store.queues.send(AdvanceRun(run=operation.attempt), delay)
+    elif operation.state is State.CLAIMED:
+        again = StartAssessment(
+            machine=operation.machine, attempt=operation.attempt, requested_by=operation.requested_by
+        )
+        store.queues.send(again, delay)
+    elif operation.state is not State.ENDED:
+        store.queues.send(FollowOperation(machine=operation.machine, attempt=operation.attempt), delay)
+
+
+def record_unstarted(store: Store, operation: Operation) -> None:
+    """What the machine's own row says of an operation that ended without a result of Azure's. Safe to repeat."""
+    address, at = parse_machine_id(operation.machine), operation.ended
+    if at is None or operation.reason is None or operation.outcome is None:
+        raise ValueError("An ended operation has an end, an outcome and a reason.")
+    if operation.kind is OperationKind.ASSESSMENT:
+        store.machines.set_refusal(address, Refusal(at=at, reason=operation.reason))
+        return
+    installation = Installation(
+        id=operation.attempt,
+        run=operation.attempt,
+        outcome=operation.outcome,
+        started=operation.claimed,
+        ended=at,
+        reason=operation.reason,
+        requested_by=operation.requested_by,
+    )
+    store.history.add_installation(address, installation, ())
+    store.machines.set_installation(address, installation)
+
+
+def _why_busy(azure: Azure, record: Record, answer: Answer) -> Reason | None:
+    """A 409 may mean busy or off: ask which. Unknown counts as busy, and is asked again."""
+    if not (isinstance(answer, Refused) and answer.status == 409):
+        return None
+    try:
+        return unreachable_now(record.machine, following.power_state(azure, record.machine.address))
+    except CloudError as error:
+        log.warning("state unknown machine=%s reason=%s", record.machine.id, error)
+        return None
+
+
+def _save(store: Store, held: Held, after: Operation, answer: Answer) -> Operation:
+    """Record the answer. When the operation was given up as unanswered meanwhile, a late yes still counts."""
+    try:
+        return store.operations.save(held, after).operation
+    except Conflict:
+        address = parse_machine_id(after.machine)
+        now_held = store.operations.in_flight(address)
+        if now_held is None or now_held.operation.attempt != after.attempt:
+            return after
+        if now_held.operation.state is State.UNCONFIRMED and isinstance(answer, Accepted):
+            return store.operations.save(now_held, confirmed(now_held.operation, answer)).operation
+        return now_held.operation

@@ -1,0 +1,1 @@
+"""The tests of everything; nothing imports from here."""

@@ -1,0 +1,1 @@
+"""What costs time, measured side by side."""

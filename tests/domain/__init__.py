@@ -1,0 +1,1 @@
+"""What is true, tested alone: no storage, no network, no clock."""

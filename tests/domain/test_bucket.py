@@ -1,0 +1,105 @@
+"""The throttle's arithmetic against a token bucket written the plain way: 600 at once, then 200 a minute."""
+
+import random
+from datetime import datetime, timedelta
+
+import pytest
+
+from shared.domain.bucket import GUEST_PATCH_BURST, GUEST_PATCH_PER_MINUTE, LARGEST_LEASE, Bucket, block, lease
+from tests.domain.samples import NOW, minutes
+
+BURST, PER_SECOND = 600, 200 / 60
+"""Guest patch policy by "Troubleshoot API throttling errors", Compute."""
+
+
+class Tokens:
+    """The oracle: tokens flow in with time, a call takes one, and without one Azure says 429."""
+
+    def __init__(self, now: datetime) -> None:
+        self.left, self.at = float(BURST), now
+
+    def call(self, now: datetime) -> bool:
+        self.left = min(BURST, self.left + (now - self.at).total_seconds() * PER_SECOND)
+        self.at = now
+        if self.left < 1 - 1e-3:  # instants are rounded to microseconds
+            return False
+        self.left -= 1
+        return True
+
+
+def test_azures_figures() -> None:
+    assert (GUEST_PATCH_BURST, GUEST_PATCH_PER_MINUTE, LARGEST_LEASE) == (600, 200, 50)
+
+
+def test_the_burst_goes_at_once_and_then_one_every_300_milliseconds() -> None:
+    slots = lease(Bucket(), 603, NOW).slots
+    assert set(slots[:600]) == {NOW}
+    assert [slot - NOW for slot in slots[600:]] == [timedelta(milliseconds=300 * number) for number in (1, 2, 3)]
+
+
+def test_an_unused_bucket_fills_up_and_not_beyond() -> None:
+    used = lease(Bucket(), 600, NOW).bucket
+    assert set(lease(used, 200, NOW + minutes(1)).slots) == {NOW + minutes(1)}
+    assert lease(used, 201, NOW + minutes(1)).slots[-1] > NOW + minutes(1)
+    later = NOW + minutes(600)
+    assert set(lease(used, 600, later).slots) == {later}
+    assert lease(used, 601, later).slots[-1] > later
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_azure_never_refuses_a_leased_slot(seed: int) -> None:
+    """Leases of any size at any time; the calls, sent at their slots, all find a token."""
+    chance, bucket, now = random.Random(seed), Bucket(), NOW
+    slots: list[datetime] = []
+    while len(slots) < 3_000:
+        leased = lease(bucket, chance.randint(1, 50), now)
+        assert list(leased.slots) == sorted(leased.slots)
+        assert leased.slots[0] >= now
+        bucket, slots = leased.bucket, [*slots, *leased.slots]
+        now += timedelta(seconds=chance.choice([0, 0, 0, 1, 5, 120]))
+    assert slots == sorted(slots)
+    tokens = Tokens(NOW)
+    assert [slot for slot in slots if not tokens.call(slot)] == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_slot_is_later_than_it_must_be(seed: int) -> None:
+    """The oracle would have refused the same call a moment before its slot."""
+    chance, bucket, now = random.Random(seed), Bucket(), NOW
+    tokens, waited = Tokens(NOW), 0
+    for _ in range(60):
+        leased = lease(bucket, chance.randint(1, 50), now)
+        bucket = leased.bucket
+        for slot in leased.slots:
+            if slot > now:
+                waited += 1
+                before = Tokens(NOW)
+                before.left, before.at = tokens.left, tokens.at
+                assert not before.call(max(slot - timedelta(milliseconds=5), before.at))
+            assert tokens.call(slot)
+        now = max(now, leased.slots[-1]) if chance.random() < 0.2 else now
+    assert waited > 100
+
+
+def test_a_clock_behind_gets_no_more_slots() -> None:
+    """Two instances whose clocks differ share one bucket: the slower one cannot lease what the other has leased."""
+    ahead = lease(Bucket(), 600, NOW + minutes(0.1)).bucket
+    assert lease(ahead, 1, NOW).slots[0] > NOW + minutes(0.1)
+
+
+def test_nothing_is_sent_while_blocked() -> None:
+    blocked = block(Bucket(), 30, NOW)
+    assert blocked.blocked_until == NOW + timedelta(seconds=30)
+    assert set(lease(blocked, 50, NOW).slots) == {NOW + timedelta(seconds=30)}
+    assert lease(blocked, 1, NOW + minutes(2)).slots == (NOW + minutes(2),)
+
+
+def test_a_shorter_block_does_not_undo_a_longer_one() -> None:
+    twice = block(block(Bucket(), 60, NOW), 5, NOW)
+    assert twice.blocked_until == NOW + minutes(1)
+    assert block(twice, 60, NOW + minutes(1)).blocked_until == NOW + minutes(2)
+
+
+def test_a_block_keeps_what_was_leased() -> None:
+    used = lease(Bucket(), 600, NOW).bucket
+    assert block(used, 5, NOW).full_at == used.full_at

@@ -1,0 +1,1 @@
+"""Tests of the real guest: what it reads, and that apt really does what it says."""

@@ -1,0 +1,1 @@
+"""Tests of the local cloud: what starts it, runs it and judges it."""

@@ -1,0 +1,118 @@
+"""One instance of the app: what `functions/` does, from the trigger to the workflow, without the Functions host."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+import msgspec
+
+from shared.cloud.azure import Azure
+from shared.domain.messages import (
+    POISON_SUFFIX,
+    AdvanceRun,
+    CountFleet,
+    FollowOperation,
+    ListSubscription,
+    StartAssessment,
+    StartInstallation,
+)
+from shared.domain.operation import Operation
+from shared.domain.poison import message_id
+from shared.domain.resource_id import parse_machine_id
+from shared.store.store import Store
+from shared.workflows.agenda import tend_agenda
+from shared.workflows.assessment import plan_assessments, request_assessment, start_assessment
+from shared.workflows.fleet import count_fleet
+from shared.workflows.installation import request_installation, start_installation
+from shared.workflows.inventory import plan_inventory, take_inventory
+from shared.workflows.operations import follow
+from shared.workflows.poison import park_message, replay_message
+from shared.workflows.runs import advance_run
+
+ASSESSMENT_AGE = timedelta(hours=24)
+LONGEST_INSTALLATION = timedelta(hours=3, minutes=55)
+
+FUNCTIONS = {
+    "inventory": "inventory_subscription",
+    "assessments": "assessment_start",
+    "installations": "installation_start",
+    "runs": "run_advance",
+    "operations": "operation_follow",
+    "fleet": "fleet_count",
+}
+"""The function that a queue triggers, by its name in the app."""
+
+_T = TypeVar("_T")
+
+
+class Instance:
+    """Services as wiring builds them, and one method a trigger."""
+
+    def __init__(self, name: str, azure: Azure, store: Store, new_id: Callable[[], str]) -> None:
+        self.name = name
+        self.azure = azure
+        self.store = store
+        self._new_id = new_id
+
+    def inventory_timer(self) -> None:
+        plan_inventory(self.azure, self.store, ())
+        self.store.fleet.timer_ran("inventory_timer", self.azure.clock.now())
+
+    def assessment_timer(self) -> None:
+        plan_assessments(self.store, ASSESSMENT_AGE, self.azure.clock.now(), self._new_id)
+        self.store.fleet.timer_ran("assessment_timer", self.azure.clock.now())
+
+    def agenda_timer(self) -> None:
+        tend_agenda(self.store, self.azure.clock.now())
+        self.store.fleet.timer_ran("agenda_timer", self.azure.clock.now())
+
+    def assessment_request(self, machine: str, request_id: str) -> Operation:
+        now = self.azure.clock.now()
+        return request_assessment(self.store, parse_machine_id(machine), "client", request_id, now)
+
+    def installation_request(self, machine: str, request_id: str, body: bytes) -> Operation:
+        now = self.azure.clock.now()
+        return request_installation(self.store, parse_machine_id(machine), body, "client", request_id, now)
+
+    def poison_replay(self, queue: str, message: str) -> None:
+        replay_message(self.store, queue, message, self.azure.clock.now())
+
+    def receive(self, queue: str, text: str) -> None:
+        """A message of this queue, as functions/queue.py handles it; of a poison queue, as functions/poison.py does."""
+        body = text.encode()
+        if queue.endswith(POISON_SUFFIX):
+            park_message(self.store, queue.removesuffix(POISON_SUFFIX), body, self.azure.clock.now())
+            return
+        try:
+            self._work(queue, body)
+        except Exception as failure:
+            self.store.poison.note(queue, message_id(body), f"{type(failure).__name__}: {failure}"[:500])
+            raise
+
+    def _work(self, queue: str, body: bytes) -> None:
+        azure, store = self.azure, self.store
+        match queue:
+            case "inventory":
+                take_inventory(azure, store, _read(body, ListSubscription).subscription)
+            case "assessments":
+                start_assessment(azure, store, _read(body, StartAssessment), ASSESSMENT_AGE)
+            case "installations":
+                start_installation(azure, store, _read(body, StartInstallation), LONGEST_INSTALLATION)
+            case "runs":
+                advance_run(store, _read(body, AdvanceRun).run, azure.clock)
+            case "operations":
+                follow(azure, store, _read(body, FollowOperation))
+            case "fleet":
+                _read(body, CountFleet)
+                count_fleet(store, azure.clock.now())
+
+
+def _read(body: bytes, kind: type[_T]) -> _T:
+    return msgspec.json.decode(body, type=kind)
+
+
+def function_of(queue: str) -> str:
+    """The name of the function that a queue's messages start."""
+    if queue.endswith(POISON_SUFFIX):
+        return "poison"  # one function a queue, all alike
+    return FUNCTIONS[queue]

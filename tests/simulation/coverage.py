@@ -1,0 +1,59 @@
+"""How often every transition and every crash point was met, and which of them were met too seldom."""
+
+from collections import Counter
+
+from shared.domain import operation, run
+from tests.simulation.outcome import Outcome
+from tests.simulation.points import COMMON, RARE
+
+ENOUGH = 20
+
+OPERATIONS = {f"operation {old} -> {new}" for old, news in operation.TRANSITIONS.items() for new in news}
+RUN_MACHINES = {f"run machine {old} -> {new}" for old, news in run.TRANSITIONS.items() for new in news}
+BEGINNINGS = {"operation new -> claimed", "run machine new -> waiting"}
+CRASHES = {f"{point} {side}" for point in (*COMMON, *RARE) for side in ("before", "after")}
+
+
+class Coverage:
+    """Sums over seeds."""
+
+    def __init__(self) -> None:
+        self.seeds = 0
+        self.sdk = 0
+        self.faults = 0
+        self.steps = 0
+        self.cpu = 0.0
+        self.met: Counter[str] = Counter(dict.fromkeys(OPERATIONS | RUN_MACHINES | BEGINNINGS | CRASHES, 0))
+
+    def add(self, outcome: Outcome) -> None:
+        self.seeds += 1
+        self.sdk += outcome.sdk
+        self.faults += outcome.faults
+        self.steps += outcome.steps
+        self.cpu += outcome.cpu
+        self.met.update(outcome.transitions)
+        self.met.update({point: count for point, count in outcome.crashes.items() if " time." not in point})
+
+    @property
+    def each(self) -> float:
+        """CPU seconds a seed."""
+        return self.cpu / max(1, self.seeds)
+
+    @property
+    def seldom(self) -> list[str]:
+        """Met less often than it takes to trust."""
+        return sorted(name for name, count in self.met.items() if count < ENOUGH)
+
+    @property
+    def unknown(self) -> list[str]:
+        """Transitions and crash points that the tables do not name."""
+        return sorted(set(self.met) - OPERATIONS - RUN_MACHINES - BEGINNINGS - CRASHES)
+
+    def table(self) -> str:
+        lines = [f"{self.met[name]:>8}  {name}" for name in sorted(OPERATIONS | RUN_MACHINES | BEGINNINGS)]
+        lines += ["  before   after  crash at"]
+        lines += [
+            f"{self.met[f'{point} before']:>8}{self.met[f'{point} after']:>8}  {point}"
+            for point in sorted((*COMMON, *RARE))
+        ]
+        return "\n".join(lines)

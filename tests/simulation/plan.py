@@ -1,0 +1,65 @@
+"""What a seed decides before anything runs: the fleet, the clocks, how bad the day is, and who asks for what."""
+
+from random import Random
+
+import msgspec
+
+from tests.simulation.wishes import Target, Wish, draw_wishes
+
+SDK_EVERY = 20
+"""One seed in twenty goes through the official SDK's own pipeline."""
+TEMPLATES = 16
+"""Fleets there are; a seed's fleet is its remainder."""
+LARGEST_SKEW = 4.0
+"""Seconds an instance's clock is wrong at most."""
+TIGHT_SHARE = 0.1
+"""Seeds in which other work of the app has used the throttle up; their clocks are right."""
+
+_RATES = (0.004, 0.01, 0.02, 0.04)
+INSTANCES = ("one", "two")
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """`rate` is the chance of a fault at a step; `faulty_for` seconds, then nothing goes wrong any more."""
+
+    seed: int
+    sdk: bool
+    tight: bool
+    skew: dict[str, float]
+    rate: float
+    faulty_for: float
+    restarts: list[tuple[float, str]]
+    outages: list[tuple[float, float, str]]  # from, to, place
+    replays: bool
+    expiring: bool  # Azure forgets an operation's address soon after its end
+    wishes: list[Wish]
+
+
+def is_sdk(seed: int) -> bool:
+    return seed % SDK_EVERY == 7
+
+
+def draw_plan(seed: int, random: Random, fleet: list[Target]) -> Plan:
+    faulty_for = random.uniform(8, 30) * 60
+    tight = random.random() < TIGHT_SHARE
+    steady = tight or random.random() < 0.4
+    return Plan(
+        seed=seed,
+        sdk=is_sdk(seed),
+        tight=tight,
+        skew={name: 0.0 if steady else random.uniform(-LARGEST_SKEW, LARGEST_SKEW) for name in INSTANCES},
+        rate=random.choice(_RATES),
+        faulty_for=faulty_for,
+        restarts=[(random.uniform(5, faulty_for), random.choice(INSTANCES)) for _ in range(random.randint(0, 3))],
+        outages=[_outage(random, faulty_for) for _ in range(random.choice((0, 0, 1, 2)))],
+        replays=random.random() < 0.5,
+        expiring=random.random() < 0.2,
+        wishes=draw_wishes(random, fleet, faulty_for),
+    )
+
+
+def _outage(random: Random, within: float) -> tuple[float, float, str]:
+    """One table, the queues, or ARM fails for one to five minutes."""
+    start = random.uniform(10, within)
+    place = random.choice(("operations", "run", "machines", "agenda", "buckets", "history", "updates", "queue", "arm"))
+    return start, start + random.uniform(60, 300), place

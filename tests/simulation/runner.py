@@ -1,0 +1,114 @@
+"""Many seeds: each lives in a forked process of its own, two at a time, and tells what became of it."""
+
+import gc
+import os
+import selectors
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from tests.simulation.evidence import Broken
+from tests.simulation.outcome import Outcome, live
+from tests.simulation.plan import TEMPLATES
+from tests.simulation.template import Template, make_template
+from tests.simulation.world import Parts
+
+AT_ONCE = os.cpu_count() or 2
+LONGEST_LIFE = 60.0
+"""Seconds after which a seed is taken to hang; it needs a fifth of one."""
+
+Seeds = Iterator[int]
+
+
+class _Child(NamedTuple):
+    seed: int
+    pid: int
+    began: float
+    said: bytearray
+
+
+class Runner:
+    """Keeps templates, forks from them, collects outcomes."""
+
+    def __init__(self, parts: Parts = Parts(), at_once: int = AT_ONCE) -> None:  # noqa: B008 - immutable
+        self._parts = parts
+        self._at_once = at_once
+        self._templates: dict[int, Template] = {}
+        _load_everything()
+
+    def run(self, seeds: Seeds, go_on: Callable[[], bool]) -> Iterator[Outcome]:
+        """Outcomes as they come, until the seeds are used up or `go_on` says no; then those still under way."""
+        children: dict[int, _Child] = {}
+        with selectors.DefaultSelector() as ready:
+            while True:
+                while len(children) < self._at_once and go_on() and (seed := next(seeds, None)) is not None:
+                    fd, child = self._fork(seed)
+                    children[fd] = child
+                    ready.register(fd, selectors.EVENT_READ)
+                if not children:
+                    return
+                for key, _ in ready.select(timeout=1.0):
+                    if _has_ended(key.fd, children[key.fd]):
+                        ready.unregister(key.fd)
+                        yield _outcome(key.fd, children.pop(key.fd))
+                _end_hanging(children)
+
+    def _fork(self, seed: int) -> tuple[int, _Child]:
+        number = seed % TEMPLATES
+        if number not in self._templates:
+            self._templates[number] = make_template(number)
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if not pid:
+            os.close(reading)
+            self._be(seed, self._templates[number], writing)
+        os.close(writing)
+        return reading, _Child(seed, pid, time.monotonic(), bytearray())
+
+    def _be(self, seed: int, template: Template, writing: int) -> None:
+        """The child's whole life: nothing of the parent's is cleaned up in it."""
+        gc.disable()  # it ends before it could fill the memory
+        try:
+            outcome = live(seed, template, self._parts)
+        except BaseException:  # noqa: BLE001 - recorded: the parent shows it as this seed's outcome
+            outcome = Outcome(seed=seed, broken=[Broken("the simulation itself", traceback.format_exc())])
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(msgspec.json.encode(outcome))
+        os._exit(0)
+
+
+def _has_ended(fd: int, child: _Child) -> bool:
+    said = os.read(fd, 1 << 16)
+    child.said.extend(said)
+    return not said
+
+
+def _outcome(fd: int, child: _Child) -> Outcome:
+    os.close(fd)
+    os.waitpid(child.pid, 0)
+    if not child.said:
+        return Outcome(seed=child.seed, broken=[Broken("the simulation itself", "the process ended without a word")])
+    return msgspec.json.decode(bytes(child.said), type=Outcome)
+
+
+def _end_hanging(children: dict[int, _Child]) -> None:
+    for child in children.values():
+        if time.monotonic() - child.began > LONGEST_LIFE:
+            os.kill(child.pid, signal.SIGKILL)
+
+
+def _load_everything() -> None:
+    """What a seed imports lazily, imported once."""
+    import azure.mgmt.compute
+    import azure.mgmt.core.policies
+    import azure.mgmt.hybridcompute
+    import azure.mgmt.resourcegraph.models  # noqa: F401
+
+    import shared.cloud.gate  # noqa: F401
+
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,168 @@
+"""Who goes on next, when, and what goes wrong there: one random generator decides everything."""
+
+import heapq
+from collections.abc import Callable
+from random import Random
+
+from tests.simulation.clock import WorldClock
+from tests.simulation.faults import Fault, Faults, crash_after, crash_before
+from tests.simulation.queues import QueueAccount, Stored
+from tests.simulation.steps import Act, Hub, Invocation
+from tests.simulation.story import Story
+
+STEP_SECONDS = 0.02
+"""A step takes half of this on average."""
+MOST_AT_ONCE = 24
+"""Invocations under way before no further message is received: the host's batch size on two instances, less."""
+
+
+class Scheduler:
+    """Runs invocations step by step, in an order that nobody can foresee but the seed."""
+
+    def __init__(self, random: Random, clock: WorldClock, hub: Hub, queues: QueueAccount, faults: Faults) -> None:
+        self._random = random
+        self._clock = clock
+        self._hub = hub
+        self._queues = queues
+        self._faults = faults
+        self._later: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = 0
+        self._forced: set[int] = set()
+        self.ready: list[Invocation] = []
+        self.alive: set[Invocation] = set()
+        self.story = Story()
+        self.rate = 0.0
+        self.targets: set[tuple[str, str, str, str]] = set()
+        """Where a crash is wanted: function, place, verb, before or after."""
+        self.down: set[str] = set()
+        """Places that are down."""
+        self.on_message: Callable[[Stored], None] = lambda _: None
+        self.on_crash: Callable[[str, str, str, str], None] = lambda *_: None
+
+    @property
+    def now(self) -> float:
+        return self._clock.seconds
+
+    def at(self, seconds: float, do: Callable[[], None]) -> None:
+        """Do this at that time."""
+        self._numbers += 1
+        heapq.heappush(self._later, (seconds, self._numbers, do))
+
+    def start(self, function: str, instance: str, work: Act, after: Callable[[Invocation], None]) -> Invocation:
+        """A new invocation; `after` is called at its end."""
+        self._numbers += 1
+        invocation = Invocation(self._numbers, function, instance, work)
+        invocation.after = after
+        self.alive.add(invocation)
+        self.ready.append(invocation)
+        return invocation
+
+    def kill(self, instance: str) -> None:
+        """The instance is gone, and everything that ran on it."""
+        for invocation in sorted(self.alive, key=lambda each: each.number):
+            if invocation.instance == instance:
+                self._note_crash(invocation, "before")
+                self._hub.stop(invocation)
+                self._ended(invocation)
+
+    def run(self, finished: Callable[[], bool]) -> None:
+        """Until `finished`, asked whenever nothing is under way."""
+        while True:
+            self._bring_up_to_date()
+            waiting = self._queues.visible if len(self.alive) < MOST_AT_ONCE else []
+            choices = len(self.ready) + len(waiting)
+            if choices:
+                chosen = int(self._random.random() * choices)
+                self._go_on(chosen) if chosen < len(self.ready) else self._receive(waiting, chosen - len(self.ready))
+            elif finished():
+                return
+            else:
+                self._wait()
+
+    def _bring_up_to_date(self) -> None:
+        while self._later and self._later[0][0] <= self.now:
+            heapq.heappop(self._later)[2]()
+        if self._queues.next_at <= self.now:
+            self._queues.surface()
+
+    def _wait(self) -> None:
+        """Nothing is under way: on to the next thing that time brings."""
+        upcoming = self._later[0][0] if self._later else float("inf")
+        self._clock.seconds = max(self.now, min(upcoming, self._queues.next_at))
+
+    def _receive(self, waiting: list[Stored], chosen: int) -> None:
+        self.on_message(waiting[chosen])
+
+    def _go_on(self, chosen: int) -> None:
+        invocation = self.ready[chosen]
+        self.ready[chosen] = self.ready[-1]
+        self.ready.pop()
+        self._clock.seconds += self._random.random() * STEP_SECONDS
+        fault = self._fault_for(invocation)
+        if fault is not None and fault.order is None:
+            self._forced.add(invocation.number)
+            self._sleep(invocation, fault.delay)
+            return
+        self._resume(invocation, fault)
+
+    def _resume(self, invocation: Invocation, fault: Fault | None) -> None:
+        before = invocation.step
+        self.story.tell(self.now, invocation, fault.name if fault else "", before)
+        self._hub.resume(invocation, fault.order if fault else None)
+        if invocation.over:
+            self._ended(invocation)
+        elif invocation.step is not None and invocation.step.place == "time":
+            self._sleep(invocation, float(invocation.step.about))
+        else:
+            self.ready.append(invocation)
+
+    def _sleep(self, invocation: Invocation, seconds: float) -> None:
+        def wake() -> None:
+            if invocation in self.alive:
+                self.ready.append(invocation)
+
+        self.at(self.now + seconds, wake)
+
+    def _ended(self, invocation: Invocation) -> None:
+        self.alive.discard(invocation)
+        if invocation in self.ready:
+            self.ready.remove(invocation)
+        failure = f"{type(invocation.failure).__name__}: {invocation.failure}" if invocation.failure else ""
+        self.story.tell(self.now, invocation, "died" if invocation.crashed else failure or "done")
+        invocation.after(invocation)
+
+    def _fault_for(self, invocation: Invocation) -> Fault | None:
+        step = invocation.step
+        if step is None or invocation.number in self._forced:
+            self._forced.discard(invocation.number)
+            return None
+        fault = self._targeted(invocation) or self._outage(invocation)
+        if fault is None and self.rate and self._random.random() < self.rate:
+            fault = self._faults.draw(step)
+        if fault is None:
+            return None
+        self.story.fault(fault.name)
+        if fault.name.startswith("crash"):
+            self._note_crash(invocation, fault.name.removeprefix("crash "))
+        if fault.order is None:
+            self.story.tell(self.now, invocation, fault.name, step)
+        return fault
+
+    def _targeted(self, invocation: Invocation) -> Fault | None:
+        step = invocation.step
+        if not self.targets or step is None:
+            return None
+        for side, fault in (("before", crash_before), ("after", crash_after)):
+            point = (invocation.function, step.place, step.verb, side)
+            if point in self.targets and self._random.random() < 0.5:
+                self.targets.discard(point)
+                return fault()
+        return None
+
+    def _outage(self, invocation: Invocation) -> Fault | None:
+        step = invocation.step
+        return self._faults.outage(step) if self.down and step and step.place in self.down else None
+
+    def _note_crash(self, invocation: Invocation, side: str) -> None:
+        if invocation.step is not None:
+            self.on_crash(invocation.function, invocation.step.place, invocation.step.verb, side)

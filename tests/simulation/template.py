@@ -1,0 +1,56 @@
+"""A sandbox as seeds with the same fleet find it. Made before a seed's process is forked: its key takes long."""
+
+import json
+
+import msgspec
+
+from infra.local.sandbox.catalogue import load_catalogue
+from infra.local.sandbox.cloud import Sandbox
+from infra.local.sandbox.config import SandboxConfig
+from infra.local.sandbox.http import Request
+from infra.local.sandbox.places import estate
+from infra.local.sandbox.scripts import Script
+from tests.simulation.clock import WorldClock
+from tests.simulation.cloud import ORIGIN
+from tests.simulation.plan import TEMPLATES
+from tests.simulation.wishes import Target
+
+SPEEDS = (240.0, 480.0, 240.0, 120.0, 600.0, 240.0, 90.0, 480.0)
+"""How much faster machines work than real ones: an installation of half an hour takes 3 to 20 seconds."""
+SMALLEST_FLEET = 12
+UNREACHABLE = frozenset({Script.POWERED_OFF, Script.DEALLOCATED, Script.DISCONNECTED, Script.CLUSTER_NODE})
+
+
+class Template(msgspec.Struct, frozen=True, kw_only=True):
+    """Used once: what runs on it changes it."""
+
+    clock: WorldClock
+    sandbox: Sandbox
+    token: str
+    fleet: list[Target]
+
+
+def make_template(number: int) -> Template:
+    clock = WorldClock()
+    speed = SPEEDS[number % len(SPEEDS)]
+    config = SandboxConfig(seed=1000 + number, machines=SMALLEST_FLEET + number % 3, speed=speed)
+    sandbox = Sandbox(config, clock=clock, catalogue=load_catalogue())
+    fleet = json.loads(sandbox.handle(Request(method="GET", url=f"{ORIGIN}/sandbox/fleet")).body)
+    regions = {place.group_id.lower(): place.location for place in estate(config.seed).places}
+    targets = [_target(each, regions) for each in fleet]
+    return Template(clock=clock, sandbox=sandbox, token=sandbox.owner_token(), fleet=targets)
+
+
+def number_of(seed: int) -> int:
+    return seed % TEMPLATES
+
+
+def _target(machine: dict[str, str], regions: dict[str, str]) -> Target:
+    return Target(
+        id=machine["id"],
+        region=regions["/".join(machine["id"].lower().split("/")[:5])],
+        os=machine["os"],
+        is_vm=machine["kind"] == "AzureVM",
+        script=machine["script"],
+        reachable=machine["script"] not in UNREACHABLE,
+    )

@@ -1,0 +1,1 @@
+"""What we remember, tested on the real storage protocol."""

@@ -1,0 +1,141 @@
+"""Machines: each writer sets its own part of a row, and no writer undoes another's."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from msgspec.structs import replace
+
+from shared.domain.machine import Kind, Machine, Outcome, Record, Refusal
+from shared.domain.reason import reason
+from shared.domain.resource_id import parse_machine_id
+from shared.store.machines import Machines
+from shared.store.table import Merge, Row, Table
+from tests.domain.samples import ARC, NOW, SUBSCRIPTION, VM, assessment, installation, machine
+
+SCOPE = f"{SUBSCRIPTION}|web"
+ADDRESS = parse_machine_id(VM)
+LOOK, WORK = assessment(counts={"critical": 1}), installation(Outcome.FAILED)
+REFUSED = Refusal(at=NOW, reason=reason("StartRefused", "403"))
+
+
+@pytest.fixture
+def machines(table: Table) -> Machines:
+    return Machines(table)
+
+
+def numbered(number: int) -> Machine:
+    return machine(VM.replace("vm1", f"vm{number:03}"))
+
+
+def known(machines: Machines) -> Record:
+    found = machines.get(ADDRESS)
+    assert found is not None
+    return found
+
+
+def test_an_unknown_machine_is_none(machines: Machines) -> None:
+    assert machines.get(ADDRESS) is None
+    assert list(machines.in_scope(SCOPE)) == []
+
+
+def test_a_machine_reads_back_as_itself(machines: Machines) -> None:
+    both = [replace(machine(), tags={"env": "prod", "ä": "日"}, sql=True), machine(ARC, kind=Kind.AWS)]
+    machines.save(SCOPE, both, NOW)
+    assert known(machines) == Record(machine=both[0])
+    assert sorted(each.machine.id for each in machines.in_scope(SCOPE)) == sorted([VM, ARC])
+
+
+def test_a_machine_is_found_in_any_casing(machines: Machines) -> None:
+    machines.save(SCOPE, [machine(VM.replace("vm1", "VM1"))], NOW)
+    assert known(machines).machine.name == "VM1"
+    assert machines.get(parse_machine_id(VM.upper())) is not None
+
+
+def test_writers_do_not_undo_each_other(machines: Machines) -> None:
+    """In every order: inventory, assessment and installation each keep what the others wrote."""
+    writes: list[Callable[[], None]] = [
+        lambda: machines.save(SCOPE, [machine()], NOW),
+        lambda: machines.set_assessment(ADDRESS, LOOK),
+        lambda: machines.set_installation(ADDRESS, WORK),
+    ]
+    for order in permutations(writes):
+        for write in order:
+            write()
+        assert known(machines) == Record(machine=machine(), assessment=LOOK, installation=WORK)
+
+
+def test_a_newer_inventory_replaces_only_what_it_saw(machines: Machines) -> None:
+    machines.save(SCOPE, [replace(machine(), tags={"env": "prod"})], NOW)
+    machines.set_assessment(ADDRESS, LOOK)
+    off = machine(connection="deallocated")
+    machines.save(SCOPE, [off], NOW + timedelta(hours=1))
+    assert known(machines) == Record(machine=off, assessment=LOOK)
+
+
+def test_results_before_the_first_inventory_are_no_machine_yet(machines: Machines) -> None:
+    machines.set_assessment(ADDRESS, LOOK)
+    assert machines.get(ADDRESS) is None
+    assert list(machines.in_scope(SCOPE)) == []
+    assert list(machines.from_row(SCOPE, "")) == []
+
+
+def test_a_plan_ends_with_its_assessment_or_refusal(machines: Machines) -> None:
+    machines.save(SCOPE, [machine()], NOW)
+    machines.mark_planned(SCOPE, [machine()], NOW)
+    assert known(machines).planned == NOW
+    machines.set_refusal(ADDRESS, REFUSED)
+    assert (known(machines).planned, known(machines).refusal) == (None, REFUSED)
+    machines.mark_planned(SCOPE, [machine()], NOW)
+    machines.set_assessment(ADDRESS, LOOK)
+    assert known(machines) == Record(machine=machine(), assessment=LOOK)
+
+
+def test_a_refusal_keeps_the_last_assessment(machines: Machines) -> None:
+    machines.save(SCOPE, [machine()], NOW)
+    machines.set_assessment(ADDRESS, LOOK)
+    machines.set_refusal(ADDRESS, REFUSED)
+    assert known(machines) == Record(machine=machine(), assessment=LOOK, refusal=REFUSED)
+
+
+def test_a_deleted_machine_keeps_its_results_and_comes_back(machines: Machines) -> None:
+    machines.save(SCOPE, [machine()], NOW)
+    machines.set_assessment(ADDRESS, LOOK)
+    machines.mark_deleted(SCOPE, [machine()], NOW)
+    assert known(machines) == Record(machine=machine(), assessment=LOOK, deleted=NOW)
+    machines.save(SCOPE, [machine()], NOW)
+    assert known(machines).deleted is None
+
+
+def test_more_machines_than_one_transaction_takes(machines: Machines) -> None:
+    many = [numbered(number) for number in range(250)]
+    machines.save(SCOPE, many, NOW)
+    machines.mark_planned(SCOPE, many, NOW)
+    found = list(machines.in_scope(SCOPE))
+    assert [each.machine for each in found] == many
+    assert {each.planned for each in found} == {NOW}
+
+
+def test_a_listing_that_names_a_machine_twice(machines: Machines) -> None:
+    """Azure's pages may: a machine moves from one page to the next while they are read."""
+    machines.save(SCOPE, [machine(), machine(connection="running")], NOW)
+    assert known(machines).machine.connection == "running"
+
+
+def test_scopes_are_apart(machines: Machines) -> None:
+    machines.save(SCOPE, [machine()], NOW)
+    assert list(machines.in_scope(f"{SUBSCRIPTION}|web2")) == []
+    assert list(machines.in_scope(f"{SUBSCRIPTION}|we")) == []
+
+
+def test_pages_go_on_at_a_row(machines: Machines) -> None:
+    machines.save(SCOPE, [numbered(number) for number in range(5)], NOW)
+    rows = list(machines.from_row(SCOPE, "vm|vm002"))
+    assert [key for key, _ in rows] == ["vm|vm002", "vm|vm003", "vm|vm004"]
+    assert [each.machine.name for _, each in rows] == ["vm002", "vm003", "vm004"]
+
+
+def test_a_half_row_is_no_machine(machines: Machines, table: Table) -> None:
+    table.write(Merge(Row(partition=SCOPE, key="vm|x", values={"planned": NOW.isoformat()})))
+    assert list(machines.in_scope(SCOPE)) == []

@@ -1,0 +1,99 @@
+"""No query without its partition: Azurite makes a scan of a whole table look free, Azure does not."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from azure.data.tables import TableServiceClient
+from azure.storage.queue import QueueServiceClient
+
+from shared.domain.agenda import Item, ItemKind
+from shared.domain.resource_id import parse_machine_id
+from shared.store.queue import Queues
+from shared.store.store import Store
+from shared.store.table import Table
+from shared.wiring import build_store
+from shared.workflows.fleet import Cursor, Filter, count_fleet, list_machines, read_health
+from shared.workflows.machines import read_installation, read_latest_assessment, read_operation, read_pending_updates
+from tests.domain.samples import NOW, RUN, VM, assessment, installation, machine, minutes, operation, run, run_machine
+from tests.store.wire import Sent, Wire
+
+STORE = Path(__file__).parents[2] / "shared" / "store"
+POINT = re.compile(r"/[A-Za-z0-9]+\(PartitionKey='[^']+',RowKey='[^']+'\)$")
+PARTITION = re.compile(r"PartitionKey eq '[^']+' and RowKey ge '.*'")
+ADDRESS = parse_machine_id(VM)
+
+
+@pytest.fixture
+def store(watched_tables: TableServiceClient, watched_queues: QueueServiceClient, wire: Wire, name: str) -> Store:
+    """A store over tables of this test alone, one machine of everything in it."""
+
+    def table(kind: str) -> Table:
+        opened = Table(watched_tables, f"{name}{kind}")
+        opened.ensure()
+        return opened
+
+    made = build_store(table, Queues(watched_queues))
+    made.fleet.add_scopes([ADDRESS.scope])
+    made.machines.save(ADDRESS.scope, [machine()], NOW)
+    made.machines.set_assessment(ADDRESS, assessment())
+    made.history.add_installation(ADDRESS, installation(), ())
+    made.operations.claim(operation())
+    made.runs.create(run(), [run_machine()])
+    made.agenda.add(Item(kind=ItemKind.RUN, id=RUN), NOW)
+    wire.seen.clear()
+    return made
+
+
+def table_reads(wire: Wire) -> list[Sent]:
+    return [each for each in wire.seen if each.method == "GET" and "comp" not in each.query]
+
+
+def test_every_read_names_its_partition(store: Store, wire: Wire) -> None:
+    """Every way of reading that a request or a message uses, judged by what went over the wire."""
+    everything = Filter(subscription=ADDRESS.subscription, group="web", kind="AzureVM", tags=("env",))
+    list_machines(store, Filter(), 10, None)
+    list_machines(store, everything, 10, Cursor(scope=ADDRESS.scope, row=ADDRESS.row))
+    count_fleet(store, NOW)
+    read_health(store, NOW + minutes(1))
+    store.fleet.summary()
+    read_latest_assessment(store, ADDRESS)
+    read_pending_updates(store, ADDRESS)
+    read_installation(store, ADDRESS, installation().id)
+    read_operation(store, ADDRESS, RUN)
+    assert store.runs.load(RUN) is not None
+    assert len(list(store.agenda.due(NOW))) == 1
+    store.buckets.lease(ADDRESS.subscription, "westeurope", 1, NOW)
+    store.poison.get("runs", "id")
+    store.updates.replace(ADDRESS, ())
+    reads = table_reads(wire)
+    queries = [each for each in reads if "$filter" in each.query]
+    points = [each for each in reads if POINT.search(each.path)]
+    assert len(queries) > 20
+    assert len(points) > 5
+    assert [each.path for each in reads if each not in queries and each not in points] == []
+    assert [each.query["$filter"] for each in queries if not PARTITION.match(each.query["$filter"])] == []
+
+
+def test_only_two_verbs_query() -> None:
+    """`page` and `scan` ask with a filter that begins with the partition; nothing else of the SDK reads many rows."""
+    many = {"query_entities", "list_entities", "query_tables", "list_tables"}
+    callers = {}
+    for path in sorted(STORE.glob("*.py")):
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                called = {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)} & many
+                callers.update({f"{path.name}:{function.name}": called for _ in called})
+    assert callers == {"table.py:page": {"query_entities"}, "table.py:scan": {"query_entities"}}
+
+
+@pytest.mark.parametrize("verb", ["page", "scan"])
+def test_both_filters_begin_with_the_partition(verb: str, watched_table: Table, wire: Wire) -> None:
+    list(getattr(watched_table, verb)("p", "a", "b"))
+    list(getattr(watched_table, verb)("p"))
+    filters = [each.query["$filter"] for each in table_reads(wire) if "$filter" in each.query]
+    assert filters == [
+        "PartitionKey eq 'p' and RowKey ge 'a' and RowKey lt 'b'",
+        "PartitionKey eq 'p' and RowKey ge ''",
+    ]

@@ -1,0 +1,1 @@
+"""What starts work, as Microsoft's own worker library sees it."""

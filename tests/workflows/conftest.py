@@ -1,0 +1,36 @@
+"""One storage for all tests of this folder; every test has tables, queues, a cloud and a clock of its own."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from azure.data.tables import TableServiceClient
+from azure.storage.queue import QueueServiceClient
+
+from infra.local.azurite import Azurite
+from tests.workflows.house import House
+
+Build = Callable[..., House]
+
+
+@pytest.fixture(scope="session")
+def storage_tables(azurite: Azurite) -> Iterator[TableServiceClient]:
+    with TableServiceClient.from_connection_string(azurite.connection_string) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def storage_queues(azurite: Azurite) -> Iterator[QueueServiceClient]:
+    with QueueServiceClient.from_connection_string(azurite.connection_string) as service:
+        yield service
+
+
+@pytest.fixture
+def build(storage_tables: TableServiceClient, storage_queues: QueueServiceClient) -> Build:
+    """Makes a house with a fleet of another size or speed."""
+    return lambda **options: House(storage_tables, storage_queues, **options)
+
+
+@pytest.fixture
+def house(build: Build) -> House:
+    """Fourteen machines, none of them known to the app yet."""
+    return build()

@@ -1,0 +1,190 @@
+"""The app without its triggers: takes messages from the queues when they are due, and calls the workflow they name."""
+
+import base64
+import heapq
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+from azure.data.tables import TableServiceClient
+from azure.storage.queue import QueueServiceClient
+
+from shared.cloud import machines as listing
+from shared.domain.machine import Record
+from shared.domain.messages import (
+    QUEUES,
+    AdvanceRun,
+    CountFleet,
+    FollowOperation,
+    ListSubscription,
+    Message,
+    StartAssessment,
+    StartInstallation,
+)
+from shared.domain.operation import Operation
+from shared.workflows.agenda import tend_agenda
+from shared.workflows.assessment import plan_assessments, request_assessment, start_assessment
+from shared.workflows.fleet import count_fleet
+from shared.workflows.installation import request_installation, start_installation
+from shared.workflows.inventory import plan_inventory, take_inventory
+from shared.workflows.operations import follow
+from shared.workflows.runs import advance_run
+from tests.cloud.world import Json, World, address_of, everything
+from tests.workflows.storage import Boxes, Delays, own_store
+
+OLDEST = timedelta(hours=24)
+LONGEST = timedelta(minutes=235)
+WHO = "somebody"
+KINDS: dict[str, type[Message]] = {queue: kind for kind, queue in QUEUES.items()}
+MOST_STEPS = 3000
+"""Messages in one test; more is a loop that does not end."""
+
+
+class Letter(msgspec.Struct, frozen=True, order=True):
+    """A message as taken from its queue."""
+
+    due: datetime
+    number: int
+    queue: str
+    text: str
+
+    @property
+    def message(self) -> Message:
+        return msgspec.json.decode(self.text, type=KINDS[self.queue])
+
+
+class House(World):
+    """A cloud, an empty store, and the messages between them. `copies`: how often each message is delivered."""
+
+    def __init__(
+        self, tables: TableServiceClient, queues: QueueServiceClient, *, machines: int = 14, speed: float = 600
+    ) -> None:
+        super().__init__(machines=machines, speed=speed)
+        prefix = f"t{uuid.uuid4().hex[:12]}"
+        self._delays = Delays(lambda: self.clock.now)
+        self._boxes = Boxes(queues, prefix, self._delays)
+        self.store = own_store(tables, self._boxes, prefix)
+        for queue in KINDS:
+            self.store.queues.ensure(queue)
+        self._waiting: list[Letter] = []
+        self._count = 0
+        self.handled: list[Letter] = []
+        self.copies = 1
+
+    @property
+    def now(self) -> datetime:
+        return self.azure.clock.now()
+
+    # What timers and callers do.
+    def inventory(self) -> None:
+        """Every machine of every subscription becomes known."""
+        plan_inventory(self.azure, self.store, ())
+        self.run()
+
+    def know(self, *machines: Json, connection: str | None = None) -> Json:
+        """Only these become known, as the inventory would see them, or with another state than Azure's; the first."""
+        for machine in machines:
+            every = listing.machines(self.azure, machine["subscription"])
+            seen = next(each for each in every if each.id == machine["id"])
+            told = seen if connection is None else msgspec.structs.replace(seen, connection=connection)
+            self.store.fleet.add_scopes([told.address.scope])
+            self.store.machines.save(told.address.scope, [told], self.now)
+        return machines[0]
+
+    def plan(self) -> int:
+        return plan_assessments(self.store, OLDEST, self.now, lambda: str(uuid.uuid4()))
+
+    def assess(self, machine: Json, request: str = "r-1") -> Operation:
+        return request_assessment(self.store, address_of(machine), WHO, request, self.now)
+
+    def install(self, machine: Json, request: str = "r-1", **more: object) -> Operation:
+        body = msgspec.json.encode(everything(machine, **more))
+        return request_installation(self.store, address_of(machine), body, WHO, request, self.now)
+
+    def tend(self) -> int:
+        return tend_agenda(self.store, self.now)
+
+    # What is remembered.
+    def record(self, machine: Json) -> Record:
+        found = self.store.machines.get(address_of(machine))
+        assert found is not None, machine["id"]
+        return found
+
+    def attempt(self, machine: Json, attempt: str) -> Operation:
+        found = self.store.operations.attempt(address_of(machine), attempt)
+        assert found is not None, attempt
+        return found
+
+    def in_flight(self, machine: Json) -> Operation | None:
+        held = self.store.operations.in_flight(address_of(machine))
+        return held.operation if held else None
+
+    def pending(self, machine: Json) -> set[str]:
+        return {update.id for update in self.store.updates.of(address_of(machine))}
+
+    # The queues.
+    def waiting(self) -> list[Letter]:
+        """Everything on the queues, taken from the storage, in order of its time."""
+        for queue in sorted(self._delays.touched):
+            box = self._boxes.get_queue_client(queue)
+            for message in box.receive_messages(messages_per_page=32):
+                box.delete_message(message)
+                self._count += 1
+                due = self._delays.due.pop(message.id)
+                text = base64.b64decode(message.content).decode()
+                heapq.heappush(self._waiting, Letter(due, self._count, queue, text))
+        self._delays.touched.clear()
+        return sorted(self._waiting)
+
+    def lose(self) -> list[Letter]:
+        """All messages are gone."""
+        lost = self.waiting()
+        self._waiting.clear()
+        return lost
+
+    def step(self) -> Letter:
+        """Delivers the message that is due first; the clock moves to its time."""
+        self.waiting()
+        letter = heapq.heappop(self._waiting)
+        self.clock.now = max(self.clock.now, letter.due)
+        self.handled.append(letter)
+        for _ in range(self.copies):
+            self.deliver(letter.message)
+        return letter
+
+    def run(self, minutes: float = 240, until: Callable[[], bool] = lambda: False) -> None:
+        """Delivers messages up to a time or a condition; ends earlier when there are none left."""
+        end = self.clock.now + timedelta(minutes=minutes)
+        for _ in range(MOST_STEPS):
+            letters = self.waiting()
+            if not letters or letters[0].due > end or until():
+                return
+            self.step()
+        raise AssertionError(f"still messages after {MOST_STEPS} steps: {self.waiting()[:3]}")
+
+    def live(self, minutes: float, until: Callable[[], bool] = lambda: False) -> None:
+        """Lets time pass with the agenda's timer, every minute."""
+        end = self.clock.now + timedelta(minutes=minutes)
+        while self.clock.now < end and not until():
+            tick = self.clock.now + timedelta(minutes=1)
+            self.run(1, until)
+            self.clock.now = max(self.clock.now, tick)
+            self.tend()
+        self.run(0)
+
+    def deliver(self, message: Message) -> None:
+        """What the trigger of its queue does with a message."""
+        match message:
+            case ListSubscription():
+                take_inventory(self.azure, self.store, message.subscription)
+            case StartAssessment():
+                start_assessment(self.azure, self.store, message, OLDEST)
+            case StartInstallation():
+                start_installation(self.azure, self.store, message, LONGEST)
+            case AdvanceRun():
+                advance_run(self.store, message.run, self.azure.clock)
+            case FollowOperation():
+                follow(self.azure, self.store, message)
+            case CountFleet():
+                count_fleet(self.store, self.now)

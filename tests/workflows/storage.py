@@ -1,0 +1,58 @@
+"""The real store under names of a test's own; messages wait by the tests' clock instead of the storage's."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from azure.data.tables import TableServiceClient
+from azure.storage.queue import QueueClient, QueueServiceClient
+
+from shared.store.queue import Queues
+from shared.store.store import Store
+from shared.store.table import Table
+from shared.wiring import build_store
+
+
+class Delays:
+    """When each message may be seen, by its id; and which queues were sent to since somebody looked."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.now = now
+        self.due: dict[str, datetime] = {}
+        self.touched: set[str] = set()
+
+
+class _Box:
+    """A queue of the storage, whose delays are kept beside it."""
+
+    def __init__(self, client: QueueClient, queue: str, delays: Delays) -> None:
+        self._client, self._queue, self._delays = client, queue, delays
+
+    def send_message(self, content: str, *, visibility_timeout: int, time_to_live: int) -> None:
+        sent = self._client.send_message(content, time_to_live=time_to_live)
+        self._delays.due[sent.id] = self._delays.now() + timedelta(seconds=visibility_timeout)
+        self._delays.touched.add(self._queue)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else the SDK's client can do
+        return getattr(self._client, name)
+
+
+class Boxes:
+    """The storage's queues under a prefix; stands where the SDK's QueueServiceClient would."""
+
+    def __init__(self, service: QueueServiceClient, prefix: str, delays: Delays) -> None:
+        self._service, self._prefix, self._delays = service, prefix, delays
+
+    def get_queue_client(self, queue: str) -> _Box:
+        return _Box(self._service.get_queue_client(f"{self._prefix}-{queue}"), queue, self._delays)
+
+
+def own_store(tables: TableServiceClient, boxes: Boxes, prefix: str) -> Store:
+    """The app's store, empty."""
+
+    def table(name: str) -> Table:
+        opened = Table(tables, f"{prefix}{name}")
+        opened.ensure()
+        return opened
+
+    return build_store(table, Queues(cast("QueueServiceClient", boxes)))
