@@ -16,4 +16,4 @@ def run_advance(msg: func.QueueMessage) -> None:
 
 
 def _advance(built: Services, message: AdvanceRun) -> None:
-    advance_run(built.store, message.run, built.azure.clock)
+    advance_run(built.store, message, built.azure.clock)

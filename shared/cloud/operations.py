@@ -111,5 +111,8 @@ def _instance_view_summary(azure: Azure, machine: MachineId, kind: OperationKind
     with reading():
         view = azure.compute(machine.subscription).virtual_machines.instance_view(machine.group, machine.name)
     status: dict[str, Any] = (view.as_dict() or {}).get("patchStatus") or {}
-    name = "availablePatchSummary" if kind is OperationKind.ASSESSMENT else "lastPatchInstallationSummary"
-    return status.get(name) or {}
+    looked, installed = (status.get(f"{name}Summary") or {} for name in ("availablePatch", "lastPatchInstallation"))
+    if kind is OperationKind.ASSESSMENT:
+        return looked
+    # The installation's summary does not tell of a reboot that is left; the assessment at its end does.
+    return {"rebootStatus": "Required", **installed} if installed and looked.get("rebootPending") else installed

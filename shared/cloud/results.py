@@ -4,43 +4,58 @@ from datetime import datetime
 from typing import Any
 
 from shared.domain.machine import Assessment, Installation, Outcome
+from shared.domain.operation import Operation
 from shared.domain.reason import Reason, reason
 from shared.domain.update import Update, classification, count_by_classification
 
 Body = dict[str, Any]
 
 
-def assessment(body: Body, *, requested_by: str, windows: bool, now: datetime) -> Assessment:
-    """An assessPatches result (VM or Arc), or an instance view's or Graph's summary of one."""
+def activity(body: Body) -> str:
+    """Azure's id of the assessment or installation, empty when it gave none."""
+    return str(body.get("assessmentActivityId") or body.get("installationActivityId") or "")
+
+
+def says_what_is_missing(body: Body) -> bool:
+    """Whether an assessment's body lists or counts updates at all: a body without them is not an empty list."""
+    names = ("availablePatches", "availablePatchCountByClassification", "criticalAndSecurityPatchCount")
+    return any(body.get(name) is not None for name in names)
+
+
+def assessment(body: Body, operation: Operation, *, windows: bool, now: datetime) -> Assessment:
+    """An assessPatches result (VM or Arc), or an instance view's or Graph's summary of one.
+
+    What Azure leaves out is told by our own operation: its id, its start, the end as `now`.
+    """
     outcome = _outcome(body.get("status"))
     return Assessment(
-        id=str(body.get("assessmentActivityId") or ""),
+        id=activity(body) or operation.attempt,
         outcome=outcome,
-        started=moment(body.get("startDateTime") or body.get("startTime")) or now,
+        started=_started(body, operation),
         ended=moment(body.get("lastModifiedDateTime") or body.get("lastModifiedTime")) or now,
         counts=_counts(body, windows=windows),
         reboot_pending=bool(body.get("rebootPending")),
         source=str(body.get("patchServiceUsed") or ""),
         reason=None if outcome is Outcome.SUCCEEDED else reason("AssessmentFailed", _detail(body)),
-        requested_by=requested_by,
+        requested_by=operation.requested_by,
     )
 
 
-def installation(body: Body, *, run: str, requested_by: str, now: datetime) -> Installation:
-    """An installPatches result (VM or Arc), or an instance view's or Graph's summary of one."""
+def installation(body: Body, operation: Operation, *, now: datetime) -> Installation:
+    """An installPatches result (VM or Arc), or an instance view's or Graph's summary of one; as above."""
     outcome = _outcome(body.get("status"))
     counters = ("installed", "failed", "pending", "excluded", "notSelected")
     return Installation(
-        id=str(body.get("installationActivityId") or ""),
-        run=run,
+        id=activity(body) or operation.attempt,
+        run=operation.attempt,
         outcome=outcome,
-        started=moment(body.get("startDateTime") or body.get("startTime")) or now,
+        started=_started(body, operation),
         ended=moment(body.get("lastModifiedDateTime") or body.get("lastModifiedTime")) or now,
         counts={name: int(body.get(f"{name}PatchCount") or 0) for name in counters},
         reboot_status=str(body.get("rebootStatus") or "Unknown"),
         window_exceeded=bool(body.get("maintenanceWindowExceeded")),
         reason=_why(body, outcome),
-        requested_by=requested_by,
+        requested_by=operation.requested_by,
     )
 
 
@@ -64,6 +79,10 @@ def updates(rows: list[Body], *, windows: bool) -> tuple[Update, ...]:
 def moment(text: object) -> datetime | None:
     """Azure's time, with up to seven fractional digits; None for nothing."""
     return datetime.fromisoformat(str(text)) if text else None
+
+
+def _started(body: Body, operation: Operation) -> datetime:
+    return moment(body.get("startDateTime") or body.get("startTime")) or operation.sent or operation.claimed
 
 
 def _outcome(status: object) -> Outcome:

@@ -8,7 +8,11 @@ from shared.domain.machine import Outcome, Record, unreachable
 from shared.domain.operation import ASSESSMENT_PATIENCE
 from shared.domain.reason import Reason
 
-# A plan that has led to nothing for this long is made again: longer than an assessment waits for a busy machine (ours).
+# How far ahead slots are leased (ours): longer than the planner's interval, so that the throttle is never idle; short,
+# so that an installation asked for meanwhile does not queue behind a whole fleet.
+PLAN_AHEAD = timedelta(minutes=15)
+# A plan that has led to nothing for this long after its slot is made again: longer than an assessment waits for a busy
+# machine (ours).
 PLAN_LIFE = ASSESSMENT_PATIENCE + timedelta(minutes=10)
 # Pause after an assessment that Azure refused to start, so that a broken machine does not use up the throttle (ours).
 REFUSAL_PAUSE = timedelta(hours=1)

@@ -26,15 +26,21 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     slots: tuple[datetime, ...]
 
 
-def lease(bucket: Bucket, count: int, now: datetime) -> Lease:
-    """Take `count` slots. Within the burst they are all `now`, after it one every 60/200 s."""
+def lease(bucket: Bucket, count: int, now: datetime, until: datetime | None = None) -> Lease:
+    """Take `count` slots, fewer when the next would be after `until`.
+
+    Within the burst they are all `now`, after it one every 60/200 s.
+    """
     interval = timedelta(minutes=1) / GUEST_PATCH_PER_MINUTE
     start = max(now, bucket.blocked_until or now)
     full_at = max(bucket.full_at or start, start)
-    slots = []
-    for _ in range(count):
+    slots: list[datetime] = []
+    while len(slots) < count:
+        slot = max(start, full_at + interval - interval * GUEST_PATCH_BURST)
+        if until and slot > until:
+            break
+        slots.append(slot)
         full_at += interval
-        slots.append(max(start, full_at - interval * GUEST_PATCH_BURST))
     return Lease(bucket=msgspec.structs.replace(bucket, full_at=full_at), slots=tuple(slots))
 
 

@@ -117,7 +117,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     assessment: Assessment | None = None
     installation: Installation | None = None
     refusal: Refusal | None = None  # the last assessment that never started, if it is newer than `assessment`
-    planned: datetime | None = None  # when the planner last asked for an assessment that has not ended yet
+    planned: datetime | None = None  # the slot of the planned assessment that has not ended yet
     deleted: datetime | None = None
 
 

@@ -1,5 +1,7 @@
 """What is put on queues. A message is only a hint: whoever takes it reads the rows and decides anew."""
 
+from datetime import datetime
+
 import msgspec
 
 
@@ -10,12 +12,12 @@ class ListSubscription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StartAssessment(msgspec.Struct, frozen=True, kw_only=True):
-    """Assess a machine. `planned`: only if it is still due when the message is taken."""
+    """Assess a machine. With a `slot`, it was planned: claimed then, and only if it is still due."""
 
     machine: str
     attempt: str
     requested_by: str
-    planned: bool = False
+    slot: datetime | None = None
 
 
 class StartInstallation(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,16 +28,18 @@ class StartInstallation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AdvanceRun(msgspec.Struct, frozen=True, kw_only=True):
-    """Take the next step of a run."""
+    """Take the next step of a run. With `alarm`: the run's own, good until a later one is set; without: a hint."""
 
     run: str
+    alarm: int | None = None
 
 
 class FollowOperation(msgspec.Struct, frozen=True, kw_only=True):
-    """Look how an operation is doing."""
+    """Look how an operation is doing, for the first time or once more: a message for a look already made is nothing."""
 
     machine: str
     attempt: str
+    look: int = 0
 
 
 class CountFleet(msgspec.Struct, frozen=True, kw_only=True):

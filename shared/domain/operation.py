@@ -4,6 +4,7 @@ The rule behind all of it (design, "one send"): a request that may have reached 
 attempt. Only an answer that says "nothing was started" leads back to `claimed`.
 """
 
+import math
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -46,6 +47,8 @@ INSTALLATION_GRACE = timedelta(hours=3)
 UNCONFIRMED_PATIENCE = timedelta(minutes=10)
 # A `sending` this old has lost its worker: the request's own time-out (35 s) is long over.
 SENDING_PATIENCE = timedelta(minutes=1)
+# How late a message may come before it counts as lost (ours): a busy app takes one up after seconds.
+MESSAGE_PATIENCE = timedelta(seconds=30)
 # Waits before asking a busy machine again when Azure names no time, seconds; the last one repeats. They stay within
 # the throttle of a single machine. Source: "Troubleshoot API throttling errors" (6 at once, then 2 a minute).
 BUSY_RETRIES = (5, 5, 10, 20, 30)
@@ -59,11 +62,15 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     kind: OperationKind
     state: State
     claimed: datetime
-    not_after: datetime  # nothing may be sent from here on
+    not_after: datetime  # the last instant at which it may be sent
     deadline: datetime  # following ends here, with a reason
     requested_by: str
     tries: int = 0  # starts that Azure refused, or that never left
+    not_before: datetime | None = None  # while claimed: the earliest next start, by Azure's word or by its slot
+    paced: bool = False  # while claimed: a slot of Azure's throttle is leased for the next start
     sent: datetime | None = None
+    looks: int = 0  # looks made since it was sent; only the message for the next one counts
+    look_at: datetime | None = None  # when the next look is due
     url: str = ""  # Azure-AsyncOperation
     result_url: str = ""  # Location
     ended: datetime | None = None
@@ -110,17 +117,20 @@ class NotSent(msgspec.Struct, frozen=True, kw_only=True):
 Answer = Accepted | Refused | Unanswered | NotSent
 
 
-def claim_assessment(machine: str, attempt: str, requested_by: str, now: datetime) -> Operation:
-    """A claim to assess, patient with a busy machine for half an hour."""
+def claim_assessment(machine: str, attempt: str, requested_by: str, now: datetime, slot: datetime) -> Operation:
+    """A claim to assess, with the slot leased for it; from then on patient with a busy machine for half an hour."""
+    start = max(now, slot)
     return Operation(
         machine=machine,
         attempt=attempt,
         kind=OperationKind.ASSESSMENT,
         state=State.CLAIMED,
         claimed=now,
-        not_after=now + ASSESSMENT_PATIENCE,
-        deadline=now + ASSESSMENT_DEADLINE,
+        not_after=start + ASSESSMENT_PATIENCE,
+        deadline=start + ASSESSMENT_DEADLINE,
         requested_by=requested_by,
+        not_before=slot,
+        paced=True,
     )
 
 
@@ -140,9 +150,20 @@ def claim_installation(
     )
 
 
+def with_slot(operation: Operation, slot: datetime) -> Operation:
+    """A claim whose next start has a slot of Azure's throttle."""
+    return msgspec.structs.replace(operation, not_before=slot, paced=True)
+
+
+def seconds_to_wait(operation: Operation, now: datetime) -> int:
+    """Whole seconds until a claim may be sent, rounded up; 0 when it may be sent now."""
+    wait = (operation.not_before or now) - now
+    return max(0, math.ceil(wait.total_seconds()))
+
+
 def sending(operation: Operation, now: datetime) -> Operation:
     """The last thing recorded before the wire."""
-    return _move(operation, State.SENDING, sent=now)
+    return _move(operation, State.SENDING, sent=now, not_before=None, paced=False)
 
 
 def answered(
@@ -154,9 +175,9 @@ def answered(
     """
     match answer:
         case Accepted():
-            return _accepted(operation, answer), answer.retry_after
+            return _accepted(operation, answer, now), answer.retry_after
         case Unanswered():
-            return _move(operation, State.UNCONFIRMED, reason=reason("StartUnconfirmed", answer.detail)), 0
+            return _unconfirmed(operation, answer.detail, now), 0
         case NotSent(too_late=True):
             return _not_started(operation, reason("NoTimeLeft", answer.detail), now), 0
         case NotSent():
@@ -178,10 +199,11 @@ def _wait_or_end(
     operation: Operation, code: str, detail: str, retry_after: int, now: datetime
 ) -> tuple[Operation, int]:
     delay = retry_after or BUSY_RETRIES[min(operation.tries, len(BUSY_RETRIES) - 1)]
-    if now + timedelta(seconds=delay) >= operation.not_after:
+    next_start = now + timedelta(seconds=delay)
+    if next_start >= operation.not_after:
         return _not_started(operation, reason(code, detail), now), 0
-    again = _move(operation, State.CLAIMED, sent=None, reason=reason(code, detail), tries=operation.tries + 1)
-    return again, delay
+    changes = {"not_before": next_start, "reason": reason(code, detail), "tries": operation.tries + 1}
+    return _move(operation, State.CLAIMED, sent=None, **changes), delay
 
 
 def _not_started(operation: Operation, why: Reason, now: datetime) -> Operation:
@@ -192,18 +214,37 @@ def lost_answer(operation: Operation, now: datetime) -> Operation | None:
     """A `sending` whose worker died becomes `unconfirmed`; None while its worker may still wait for the answer."""
     if operation.state is not State.SENDING or operation.sent is None or now < operation.sent + SENDING_PATIENCE:
         return None
-    return _move(
-        operation, State.UNCONFIRMED, reason=reason("StartUnconfirmed", "The sender stopped before an answer.")
-    )
+    return _unconfirmed(operation, "The sender stopped before an answer.", now)
 
 
-def confirmed(operation: Operation, late: Accepted | None = None) -> Operation:
+def _unconfirmed(operation: Operation, detail: str, now: datetime) -> Operation:
+    return _move(operation, State.UNCONFIRMED, look_at=now, reason=reason("StartUnconfirmed", detail))
+
+
+def confirmed(operation: Operation, now: datetime, late: Accepted | None = None) -> Operation:
     """A trace of an unanswered start was found (it runs, though there is no address to ask), or a late answer came."""
-    return _accepted(operation, late or Accepted(url="", result_url="", retry_after=0))
+    return _accepted(operation, late or Accepted(url="", result_url="", retry_after=0), now)
 
 
-def _accepted(operation: Operation, answer: Accepted) -> Operation:
-    return _move(operation, State.ACCEPTED, url=answer.url, result_url=answer.result_url, reason=None)
+def _accepted(operation: Operation, answer: Accepted, now: datetime) -> Operation:
+    look_at = now + timedelta(seconds=answer.retry_after)
+    return _move(operation, State.ACCEPTED, look_at=look_at, url=answer.url, result_url=answer.result_url, reason=None)
+
+
+def looked(operation: Operation, now: datetime, wait: int) -> Operation:
+    """A look found nothing new; the next is due in `wait` seconds."""
+    return msgspec.structs.replace(operation, looks=operation.looks + 1, look_at=now + timedelta(seconds=wait))
+
+
+def is_overdue(operation: Operation, now: datetime) -> bool:
+    """Whether the message that should have moved it on seems lost."""
+    due = {
+        State.CLAIMED: operation.not_before or operation.claimed,
+        State.SENDING: (operation.sent or operation.claimed) + SENDING_PATIENCE,
+        State.ACCEPTED: operation.look_at or operation.claimed,
+        State.UNCONFIRMED: operation.look_at or operation.claimed,
+    }.get(operation.state)
+    return due is not None and now >= due + MESSAGE_PATIENCE
 
 
 def gave_up(operation: Operation, now: datetime) -> Reason | None:

@@ -28,7 +28,7 @@ _SENTENCES = {
     "StartUnconfirmed": "The start was sent but never answered, and no trace of it was found; it is not sent again.",
     "NoAnswer": "The operation was accepted, but its end could not be learned in time.",
     "ResultsLate": "The operation ended, but Azure had not published its list of updates in time.",
-    "NoTimeLeft": "The last moment at which an installation may start had passed.",
+    "NoTimeLeft": "The last moment at which it may start had passed.",
     "Cancelled": "The run was cancelled before this machine was started.",
     "InventoryFailed": "The subscription could not be read; its machines are shown as they were last seen.",
     "Throttled": "Azure kept throttling for as long as there was time to wait.",

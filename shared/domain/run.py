@@ -10,8 +10,8 @@ import msgspec
 
 from shared.domain.installation import InstallationRequest, shortest
 from shared.domain.machine import OperatingSystem, Outcome
-from shared.domain.messages import AdvanceRun, FollowOperation, Message, StartInstallation
-from shared.domain.operation import Operation, State
+from shared.domain.messages import FollowOperation, Message, StartInstallation
+from shared.domain.operation import Operation, State, is_overdue, seconds_to_wait
 from shared.domain.reason import Reason, reason
 
 # Distance kept from both ends of the window against clock error (design, "clock").
@@ -48,12 +48,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     cut_off: datetime
     request: InstallationRequest
     requested_by: str
+    alarm: int = 0  # number of the run's pending alarm; older ones count for nothing
     closed: datetime | None = None
     cancelled: datetime | None = None
 
 
 class RunMachine(msgspec.Struct, frozen=True, kw_only=True):
-    """One machine's part. `permit_until` bounds the right to start, `not_before` the next try after a refusal."""
+    """One machine's part. `permit_until` bounds the right to start."""
 
     machine: str
     step: Step = Step.WAITING
@@ -63,11 +64,15 @@ class RunMachine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Advance(msgspec.Struct, frozen=True, kw_only=True):
-    """What one step decided: rows to write in one transaction, then messages with their delay in seconds."""
+    """What one step decided: rows to write in one transaction, then messages to send.
+
+    `wake`: in how many seconds time alone brings the next step; None when only an answer can.
+    """
 
     run: Run | None = None
     machines: tuple[RunMachine, ...] = ()
-    messages: tuple[tuple[Message, int], ...] = ()
+    messages: tuple[Message, ...] = ()
+    wake: int | None = None
 
 
 def install_now(run_id: str, request: InstallationRequest, system: OperatingSystem, who: str, now: datetime) -> Run:
@@ -99,41 +104,54 @@ def advance(run: Run, machines: tuple[RunMachine, ...], facts: dict[str, Operati
     if run.closed:
         return Advance()
     after = [_step(run, machine, facts.get(machine.machine), now) for machine in machines]
-    changed = tuple(new for (new, _), old in zip(after, machines, strict=True) if new != old)
-    messages = tuple(message for _, given in after for message in given)
-    if all(new.step is Step.ENDED for new, _ in after):
+    changed = tuple(each.machine for each, old in zip(after, machines, strict=True) if each.machine != old)
+    if all(each.machine.step is Step.ENDED for each in after):
         return Advance(run=msgspec.structs.replace(run, closed=now), machines=changed)
-    return Advance(machines=changed, messages=messages)
+    messages = tuple(each.message for each in after if each.message)
+    wake = min((each.wake for each in after if each.wake is not None), default=None)
+    return Advance(machines=changed, messages=messages, wake=wake)
 
 
-_Messages = tuple[tuple[Message, int], ...]
+class _Part(msgspec.Struct, frozen=True):
+    """What the step makes of one machine."""
+
+    machine: RunMachine
+    message: Message | None = None
+    wake: int | None = None
 
 
-def _step(run: Run, machine: RunMachine, fact: Operation | None, now: datetime) -> tuple[RunMachine, _Messages]:
+def _step(run: Run, machine: RunMachine, fact: Operation | None, now: datetime) -> _Part:
     if machine.step is Step.ENDED:
-        return machine, ()
+        return _Part(machine)
     if fact is not None and fact.state is State.ENDED:
-        return _move(machine, Step.ENDED, permit_until=None, outcome=fact.outcome, reason=fact.reason), ()
+        return _Part(_move(machine, Step.ENDED, permit_until=None, outcome=fact.outcome, reason=fact.reason))
     if fact is not None and fact.state is not State.CLAIMED:
         running = machine if machine.step is Step.RUNNING else _move(machine, Step.RUNNING, permit_until=None)
-        return running, ((FollowOperation(machine=machine.machine, attempt=run.id), 0),)
-    return _permit(run, machine, now)
+        again = FollowOperation(machine=machine.machine, attempt=run.id, look=fact.looks)
+        return _Part(running, again if is_overdue(fact, now) else None)
+    return _permit(run, machine, fact, now)
 
 
-def _permit(run: Run, machine: RunMachine, now: datetime) -> tuple[RunMachine, _Messages]:
+def _permit(run: Run, machine: RunMachine, claim: Operation | None, now: datetime) -> _Part:
     """Nothing has been sent: grant the right to start, wait for the opening, or end: it may not start any more."""
     refusal = refusal_to_start(run, now)
     if refusal:
-        return _move(machine, Step.ENDED, permit_until=None, outcome=Outcome.NOT_STARTED, reason=refusal), ()
+        return _Part(_move(machine, Step.ENDED, permit_until=None, outcome=Outcome.NOT_STARTED, reason=refusal))
     if now < opens(run):
-        return machine, ((AdvanceRun(run=run.id), _seconds(opens(run) - now)),)
+        return _Part(machine, wake=_seconds(opens(run) - now))
+    wait = seconds_to_wait(claim, now) if claim else 0
+    if wait:
+        return _Part(machine, wake=wait)
     if machine.permit_until and now < machine.permit_until:
-        return machine, ((AdvanceRun(run=run.id), _seconds(machine.permit_until - now)),)
+        return _Part(machine, wake=_seconds(machine.permit_until - now))
     granted = _move(machine, Step.PERMITTED, permit_until=now + PERMIT_LIFE)
-    return granted, (
-        (StartInstallation(run=run.id, machine=machine.machine), 0),
-        (AdvanceRun(run=run.id), _seconds(PERMIT_LIFE)),
-    )
+    start = StartInstallation(run=run.id, machine=machine.machine)
+    return _Part(granted, start, _seconds(PERMIT_LIFE))
+
+
+def with_next_alarm(run: Run) -> Run:
+    """The run with a new alarm; the one before counts for nothing from now on."""
+    return msgspec.structs.replace(run, alarm=run.alarm + 1)
 
 
 def refusal_to_start(run: Run, now: datetime) -> Reason | None:

@@ -17,11 +17,17 @@ class Buckets:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def lease(self, subscription: str, region: str, count: int, now: datetime) -> list[datetime]:
-        """The instants at which `count` calls may be sent, leased over all work of the app."""
+    def lease(
+        self, subscription: str, region: str, count: int, now: datetime, until: datetime | None = None
+    ) -> list[datetime]:
+        """The instants at which `count` calls may be sent, leased over all work of the app; none after `until`."""
         slots: list[datetime] = []
         while len(slots) < count:
-            slots += self._lease_block(subscription, region, min(count - len(slots), LARGEST_LEASE), now)
+            block = min(count - len(slots), LARGEST_LEASE)
+            leased = self._lease_block(subscription, region, block, now, until)
+            slots += leased
+            if len(leased) < block:
+                break
         return slots
 
     def block(self, subscription: str, region: str, seconds: int, now: datetime) -> None:
@@ -34,11 +40,13 @@ class Buckets:
     def blocked(self, subscription: str, region: str) -> datetime | None:
         return self._read(subscription, region)[0].blocked_until
 
-    def _lease_block(self, subscription: str, region: str, count: int, now: datetime) -> tuple[datetime, ...]:
+    def _lease_block(
+        self, subscription: str, region: str, count: int, now: datetime, until: datetime | None
+    ) -> tuple[datetime, ...]:
         while True:
             bucket, row = self._read(subscription, region)
-            leased = lease(bucket, count, now)
-            if self._write(row, leased.bucket):
+            leased = lease(bucket, count, now, until)
+            if not leased.slots or self._write(row, leased.bucket):
                 return leased.slots
 
     def _read(self, subscription: str, region: str) -> tuple[Bucket, Row]:

@@ -41,8 +41,9 @@ class Machines:
     def mark_deleted(self, scope: str, machines: Sequence[Machine], now: datetime) -> None:
         self._merge(scope, [(machine.address, {"deleted": now.isoformat()}) for machine in machines])
 
-    def mark_planned(self, scope: str, machines: Sequence[Machine], now: datetime) -> None:
-        self._merge(scope, [(machine.address, {"planned": now.isoformat()}) for machine in machines])
+    def mark_planned(self, scope: str, planned: Sequence[tuple[Machine, datetime]]) -> None:
+        """Each machine with the slot of its next assessment."""
+        self._merge(scope, [(machine.address, {"planned": slot.isoformat()}) for machine, slot in planned])
 
     def set_assessment(self, address: MachineId, assessment: Assessment) -> None:
         self._set(address, {"assessment": _text(assessment), "refusal": NOTHING, "planned": NOTHING})

@@ -4,7 +4,8 @@ import logging
 from datetime import datetime
 
 from shared.domain.agenda import HEAL_EVERY, Item, ItemKind
-from shared.domain.messages import AdvanceRun, FollowOperation
+from shared.domain.messages import AdvanceRun, FollowOperation, Message
+from shared.domain.operation import is_overdue
 from shared.domain.resource_id import parse_machine_id
 from shared.store.store import Store
 
@@ -12,15 +13,15 @@ log = logging.getLogger(__name__)
 
 
 def tend_agenda(store: Store, now: datetime) -> int:
-    """Send a hint for everything due, strike out what is closed; returns how many hints.
+    """Send a hint for what seems to stand still, strike out what is closed; returns how many hints.
 
     A closed run gets one last hint: it may still hold a machine that a late start claimed.
     """
     hints = 0
     for entry in store.agenda.due(now):
-        closed = _is_closed(store, entry.item)
-        if entry.item.kind is ItemKind.RUN or not closed:
-            store.queues.send(_hint(entry.item))
+        closed, hint = _state(store, entry.item, now)
+        if hint:
+            store.queues.send(hint)
             hints += 1
         if closed:
             store.agenda.remove(entry)
@@ -30,15 +31,14 @@ def tend_agenda(store: Store, now: datetime) -> int:
     return hints
 
 
-def _is_closed(store: Store, item: Item) -> bool:
+def _state(store: Store, item: Item, now: datetime) -> tuple[bool, Message | None]:
+    """Whether the item is closed, and the message that moves it on."""
     if item.kind is ItemKind.RUN:
         loaded = store.runs.load(item.id)
-        return loaded is None or loaded.run.closed is not None
+        closed = loaded is None or loaded.run.closed is not None
+        return closed, AdvanceRun(run=item.id, alarm=loaded.run.alarm if loaded else None)
     held = store.operations.in_flight(parse_machine_id(item.machine))
-    return held is None or held.operation.attempt != item.id
-
-
-def _hint(item: Item) -> AdvanceRun | FollowOperation:
-    if item.kind is ItemKind.RUN:
-        return AdvanceRun(run=item.id)
-    return FollowOperation(machine=item.machine, attempt=item.id)
+    if held is None or held.operation.attempt != item.id:
+        return True, None
+    look = FollowOperation(machine=item.machine, attempt=item.id, look=held.operation.looks)
+    return False, look if is_overdue(held.operation, now) else None

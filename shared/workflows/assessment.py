@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from shared.cloud import patches
 from shared.cloud.azure import Azure
 from shared.domain.agenda import HEAL_EVERY, Item, ItemKind
-from shared.domain.assessment import is_stale, plan_assessment
+from shared.domain.assessment import PLAN_AHEAD, is_stale, plan_assessment
 from shared.domain.errors import RequestError, not_found
 from shared.domain.machine import Kind, Machine, Record
-from shared.domain.messages import CountFleet, FollowOperation, StartAssessment
+from shared.domain.messages import CountFleet, StartAssessment
 from shared.domain.operation import Operation, State, claim_assessment
 from shared.domain.reason import reason
 from shared.domain.request import SAME_REQUEST, attempt_id
@@ -19,22 +19,26 @@ from shared.domain.resource_id import MachineId, parse_machine_id
 from shared.store.operations import Held
 from shared.store.store import Store
 from shared.store.table import Conflict
-from shared.workflows.sending import send
+from shared.workflows.sending import go_on, send, when_due
 
 log = logging.getLogger(__name__)
 PLANNER = "periodic assessment"  # who asked, in the records
 
 
 def plan_assessments(store: Store, oldest: timedelta, now: datetime, new_id: Callable[[], str]) -> int:
-    """Ask for an assessment of every machine that is due, paced by Azure's throttle; returns how many."""
+    """Ask for an assessment of every machine that is due, paced by Azure's throttle; returns how many.
+
+    Those for whom there is no slot within PLAN_AHEAD wait for a later plan.
+    """
     planned = 0
     for scope in store.fleet.scopes():
         due = [r.machine for r in store.machines.in_scope(scope) if plan_assessment(r, oldest, now).due]
-        store.machines.mark_planned(scope, due, now)
-        for machine, slot in _paced(store, due, now):
-            message = StartAssessment(machine=machine.id, attempt=new_id(), requested_by=PLANNER, planned=True)
+        paced = list(_paced(store, due, now, now + PLAN_AHEAD))
+        store.machines.mark_planned(scope, paced)
+        for machine, slot in paced:
+            message = StartAssessment(machine=machine.id, attempt=new_id(), requested_by=PLANNER, slot=slot)
             store.queues.send(message, _seconds(slot - now))
-        planned += len(due)
+        planned += len(paced)
     store.queues.send(CountFleet())
     log.info("assessments planned machines=%d", planned)
     return planned
@@ -47,39 +51,40 @@ def request_assessment(store: Store, address: MachineId, who: str, request_id: s
     """
     record = known_machine(store, address)
     attempt, same = same_request(store, address, "assessPatches", request_id, now)
-    if same:
-        return same
-    if store.operations.in_flight(address):
-        raise busy(address)
-    operation = claim_assessment(record.machine.id, attempt, who, now)
-    if not _claim(store, operation, now):
-        raise busy(address)
+    if same or store.operations.in_flight(address):
+        return same or same_or_busy(store, address, attempt)
     ((machine, slot),) = _paced(store, [record.machine], now)
-    message = StartAssessment(machine=machine.id, attempt=attempt, requested_by=who)
-    store.queues.send(message, _seconds(slot - now))
+    operation = claim_assessment(machine.id, attempt, who, now, slot)
+    if not _claim(store, operation, now):
+        return same_or_busy(store, address, attempt)
+    store.queues.send(StartAssessment(machine=machine.id, attempt=attempt, requested_by=who), _seconds(slot - now))
     log.info("assessment requested machine=%s attempt=%s", record.machine.id, attempt)
     return operation
 
 
 def start_assessment(azure: Azure, store: Store, message: StartAssessment, oldest: timedelta) -> None:
     """Send the assessment that this message asks for, unless it was sent already or is no longer wanted."""
-    address = parse_machine_id(message.machine)
+    address, now = parse_machine_id(message.machine), azure.clock.now()
     record = store.machines.get(address)
     held = store.operations.in_flight(address)
     if record is None:
         return
-    if held is None and message.planned and is_stale(record, oldest, azure.clock.now()):
-        held = _claim_planned(store, message, azure.clock.now())
+    if held is None and message.slot and is_stale(record, oldest, now):
+        held = _claim_planned(store, message, message.slot, now)
     if held is None or held.operation.attempt != message.attempt:
         log.info("assessment not started machine=%s attempt=%s reason=superseded", message.machine, message.attempt)
         return
     if held.operation.state is not State.CLAIMED:
-        store.queues.send(FollowOperation(machine=message.machine, attempt=message.attempt))
+        go_on(store, held.operation, 0)
         return
     operation = held.operation
     try:
-        send(azure, store, record, held,
-             lambda: patches.assess(azure, address, operation.attempt, operation.not_after))  # fmt: skip
+        held, wait = when_due(store, record, held, now)
+        if wait:
+            store.queues.send(message, wait)
+        else:
+            send(azure, store, record, held,
+                 lambda: patches.assess(azure, address, operation.attempt, operation.not_after))  # fmt: skip
     except Conflict:
         log.info("assessment not started machine=%s attempt=%s reason=taken over", message.machine, message.attempt)
 
@@ -106,14 +111,20 @@ def same_request(
     return attempt, before
 
 
-def busy(address: MachineId) -> RequestError:
-    """409, as Azure answers for a machine with an operation in flight."""
-    why = reason("OperationInFlight")
-    return RequestError(409, "Conflict", f"{why.message} ({why.code})", str(address))
+def same_or_busy(store: Store, address: MachineId, attempt: str) -> Operation:
+    """The machine is taken: by this very attempt, whose request came twice at once, or by another.
+
+    Raises RequestError 409 for another, as Azure answers for a machine with an operation in flight.
+    """
+    same = store.operations.attempt(address, attempt)
+    if same is None:
+        why = reason("OperationInFlight")
+        raise RequestError(409, "Conflict", f"{why.message} ({why.code})", str(address))
+    return same
 
 
-def _claim_planned(store: Store, message: StartAssessment, now: datetime) -> Held | None:
-    operation = claim_assessment(message.machine, message.attempt, message.requested_by, now)
+def _claim_planned(store: Store, message: StartAssessment, slot: datetime, now: datetime) -> Held | None:
+    operation = claim_assessment(message.machine, message.attempt, message.requested_by, now, slot)
     return store.operations.in_flight(parse_machine_id(message.machine)) if _claim(store, operation, now) else None
 
 
@@ -124,12 +135,14 @@ def _claim(store: Store, operation: Operation, now: datetime) -> bool:
     return store.operations.claim(operation)
 
 
-def _paced(store: Store, due: list[Machine], now: datetime) -> Iterator[tuple[Machine, datetime]]:
-    """Each machine of one subscription with the instant at which Azure's throttle has room for it."""
+def _paced(
+    store: Store, due: list[Machine], now: datetime, until: datetime | None = None
+) -> Iterator[tuple[Machine, datetime]]:
+    """Machines of one subscription with the instant at which Azure's throttle has room for each, up to `until`."""
     by_region = {region: [m for m in due if m.location == region] for region in sorted({m.location for m in due})}
     for region, machines in by_region.items():
-        slots = store.buckets.lease(machines[0].address.subscription, region, len(machines), now)
-        yield from zip(machines, slots, strict=True)
+        slots = store.buckets.lease(machines[0].address.subscription, region, len(machines), now, until)
+        yield from zip(machines, slots, strict=False)
 
 
 def _seconds(span: timedelta) -> int:

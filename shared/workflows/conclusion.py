@@ -7,7 +7,8 @@ import msgspec
 
 from shared.cloud import graph, results
 from shared.cloud.azure import Azure
-from shared.domain.machine import Assessment, Installation, OperatingSystem, Outcome, Record
+from shared.cloud.errors import CloudError
+from shared.domain.machine import Assessment, OperatingSystem, Outcome, Record
 from shared.domain.operation import Operation, OperationKind, assessed, installed
 from shared.domain.reason import reason
 from shared.domain.resource_id import MachineId
@@ -33,13 +34,11 @@ def conclude(azure: Azure, store: Store, record: Record, held: Held, body: dict[
 def _assessment(azure: Azure, store: Store, record: Record, held: Held, body: dict[str, Any]) -> Operation:
     operation, now, address = held.operation, azure.clock.now(), record.machine.address
     windows = record.machine.os is OperatingSystem.WINDOWS
-    result = results.assessment(body, requested_by=operation.requested_by, windows=windows, now=now)
+    result = results.assessment(body, operation, windows=windows, now=now)
     if result.outcome is not Outcome.FAILED:
-        found = _updates(azure, address, result, body.get("availablePatches"), windows)
-        if found is None and now < result.ended + RESULTS_PATIENCE:
-            raise Late
+        found = _updates(azure, address, operation.kind, body, windows, now < result.ended + RESULTS_PATIENCE)
         if found is None:
-            result = msgspec.structs.replace(result, reason=reason("ResultsLate"))
+            result = _without_updates(result, body)
         else:
             store.updates.replace(address, found)
     store.history.add_assessment(address, result)
@@ -50,10 +49,8 @@ def _assessment(azure: Azure, store: Store, record: Record, held: Held, body: di
 def _installation(azure: Azure, store: Store, record: Record, held: Held, body: dict[str, Any]) -> Operation:
     operation, now, address = held.operation, azure.clock.now(), record.machine.address
     windows = record.machine.os is OperatingSystem.WINDOWS
-    result = results.installation(body, run=operation.attempt, requested_by=operation.requested_by, now=now)
-    found = _updates(azure, address, result, body.get("patches"), windows)
-    if found is None and now < result.ended + RESULTS_PATIENCE:
-        raise Late
+    result = results.installation(body, operation, now=now)
+    found = _updates(azure, address, operation.kind, body, windows, now < result.ended + RESULTS_PATIENCE)
     if found is None and result.reason is None:
         result = msgspec.structs.replace(result, reason=reason("ResultsLate"))
     store.history.add_installation(address, result, found or ())
@@ -61,13 +58,31 @@ def _installation(azure: Azure, store: Store, record: Record, held: Held, body: 
     return store.operations.save(held, installed(operation, result, now)).operation
 
 
+def _without_updates(result: Assessment, body: dict[str, Any]) -> Assessment:
+    """The list never came. Where Azure did not even count, nothing is known, whatever word it ended with."""
+    outcome = result.outcome if results.says_what_is_missing(body) else Outcome.UNKNOWN
+    return msgspec.structs.replace(result, outcome=outcome, reason=reason("ResultsLate"))
+
+
 def _updates(
-    azure: Azure, address: MachineId, result: Assessment | Installation, listed: list[Any] | None, windows: bool
+    azure: Azure, address: MachineId, kind: OperationKind, body: dict[str, Any], windows: bool, wait: bool
 ) -> tuple[Update, ...] | None:
-    """From Azure's own result where it lists them, else from Resource Graph; None while they are not there."""
+    """From Azure's own result where it lists them, else from Resource Graph; None when they did not come.
+
+    Raises Late or CloudError while it is worth to `wait` for them.
+    """
+    listed = body.get("availablePatches" if kind is OperationKind.ASSESSMENT else "patches")
     if listed is not None:
         return results.updates(listed, windows=windows)
-    if not result.id:
-        return ()
-    kind = OperationKind.ASSESSMENT if isinstance(result, Assessment) else OperationKind.INSTALLATION
-    return graph.updates_of(azure, address, kind, result.id)
+    activity = results.activity(body)
+    if not activity:
+        return None
+    try:
+        found = graph.updates_of(azure, address, kind, activity)
+    except CloudError:
+        if wait:
+            raise
+        return None  # what Azure's own result said stands; the reason says that the list is missing
+    if found is None and wait:
+        raise Late
+    return found

@@ -16,7 +16,6 @@ from shared.domain.operation import Answer, Operation, State, claim_installation
 from shared.domain.reason import reason
 from shared.domain.resource_id import MachineId, parse_machine_id
 from shared.domain.run import (
-    PERMIT_LIFE,
     Run,
     RunMachine,
     Step,
@@ -30,8 +29,8 @@ from shared.store.operations import Held
 from shared.store.runs import Loaded
 from shared.store.store import Store
 from shared.store.table import Conflict
-from shared.workflows.assessment import busy, known_machine, same_request
-from shared.workflows.sending import send
+from shared.workflows.assessment import known_machine, same_or_busy, same_request
+from shared.workflows.sending import send, when_due
 
 log = logging.getLogger(__name__)
 
@@ -46,17 +45,15 @@ def request_installation(
     record = known_machine(store, address)
     request = _read(record, body)
     run_id, same = same_request(store, address, "installPatches", request_id, now)
-    if same:
-        return same
-    if store.operations.in_flight(address):
-        raise busy(address)
+    if same or store.operations.in_flight(address):
+        return same or same_or_busy(store, address, run_id)
     run = install_now(run_id, request, record.machine.os, who, now)
     operation = _claim_for(run, record.machine.id, now)
     store.agenda.add(Item(kind=ItemKind.RUN, id=run_id), now + HEAL_EVERY)
     store.runs.create(run, [RunMachine(machine=record.machine.id)])
     if not store.operations.claim(operation):
         return _not_first(store, address, run_id, now)
-    store.queues.send(AdvanceRun(run=run_id), _seconds(opens(run) - now))
+    store.queues.send(AdvanceRun(run=run_id, alarm=run.alarm), _seconds(opens(run) - now))
     log.info("installation requested machine=%s run=%s", record.machine.id, run_id)
     return operation
 
@@ -72,12 +69,12 @@ def start_installation(azure: Azure, store: Store, message: StartInstallation, l
     if held is None or held.operation.state is not State.CLAIMED:
         log.info("installation not started run=%s machine=%s reason=no permit", message.run, message.machine)
         return
-    wait = _wait_for_slot(store, record, now)
-    if wait:
-        store.queues.send(AdvanceRun(run=message.run), wait)
-        return
     try:
-        send(azure, store, record, held, lambda: _install(azure, loaded.run, machine, longest))
+        held, wait = when_due(store, record, held, now)
+        if wait:
+            _wait(store, message, machine, wait, now)
+        else:
+            send(azure, store, record, held, lambda: _install(azure, loaded.run, machine, longest))
     except Conflict:
         log.info("installation not started run=%s machine=%s reason=taken over", message.run, message.machine)
 
@@ -110,35 +107,36 @@ def _hold(store: Store, run: Run, machine: str, now: datetime) -> Held | None:
     return held if held and held.operation.attempt == run.id else None
 
 
-def _wait_for_slot(store: Store, record: Record, now: datetime) -> int:
-    """Seconds until Azure's throttle has room; 0 when there is room before a permit would end."""
-    slot = store.buckets.lease(record.machine.address.subscription, record.machine.location, 1, now)[0]
-    return _seconds(slot - now) if slot - now > PERMIT_LIFE / 2 else 0
+def _wait(store: Store, message: StartInstallation, machine: RunMachine, seconds: int, now: datetime) -> None:
+    """For the slot, with this permit if it lives that long; else the run's alarm grants another one then."""
+    if machine.permit_until and now + timedelta(seconds=seconds) < machine.permit_until:
+        store.queues.send(message, seconds)
 
 
 def _not_first(store: Store, address: MachineId, run_id: str, now: datetime) -> Operation:
     """The machine was claimed a moment ago: by this same request coming twice, or by another, which is a 409."""
     while True:
-        same = store.operations.attempt(address, run_id)
-        if same:
-            return same
         try:
-            _close(store, run_id, now)
-        except Conflict:
-            continue  # the run took a step meanwhile: look whether it holds the machine by now
-        raise busy(address)
+            return same_or_busy(store, address, run_id)
+        except RequestError as busy:
+            if _close(store, run_id, now):
+                raise busy from None
 
 
-def _close(store: Store, run_id: str, now: datetime) -> None:
-    """The run ends before it began."""
+def _close(store: Store, run_id: str, now: datetime) -> bool:
+    """The run ends before it began; False when it took a step meanwhile, and may hold the machine by now."""
     loaded = store.runs.load(run_id)
     if loaded is None or loaded.run.closed:
-        return
+        return True
     why = reason("OperationInFlight")
     ended = [
         msgspec.structs.replace(m, step=Step.ENDED, outcome=Outcome.NOT_STARTED, reason=why) for m in loaded.machines
     ]
-    store.runs.save(loaded, msgspec.structs.replace(loaded.run, closed=now), ended)
+    try:
+        store.runs.save(loaded, msgspec.structs.replace(loaded.run, closed=now), ended)
+    except Conflict:
+        return False
+    return True
 
 
 def _machine(loaded: Loaded, machine: str) -> RunMachine:

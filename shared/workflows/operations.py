@@ -1,6 +1,7 @@
 """Following an operation to its end without holding a function: one look a message."""
 
 import logging
+from datetime import datetime
 from typing import Any
 
 from shared.cloud import operations as following
@@ -8,7 +9,7 @@ from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
 from shared.domain.machine import Outcome, Record
 from shared.domain.messages import FollowOperation
-from shared.domain.operation import Operation, State, confirmed, end, gave_up, lost_answer
+from shared.domain.operation import Operation, State, confirmed, end, gave_up, looked, lost_answer, seconds_to_wait
 from shared.domain.resource_id import parse_machine_id
 from shared.store.operations import Held
 from shared.store.store import Store
@@ -24,11 +25,17 @@ RESULTS_AGAIN = 3
 
 
 def follow(azure: Azure, store: Store, message: FollowOperation) -> None:
-    """One look at an operation, and the next step. Nothing when it ended or another attempt holds the machine."""
+    """One look at an operation, and the next step.
+
+    Nothing when it ended, another attempt holds the machine, or this look was made already: however often a message
+    comes, an operation has one chain of looks.
+    """
     address = parse_machine_id(message.machine)
     held = store.operations.in_flight(address)
     record = store.machines.get(address)
-    if held is None or held.operation.attempt != message.attempt or record is None:
+    if held is None or record is None or held.operation.attempt != message.attempt:
+        return
+    if held.operation.looks != message.look:
         return
     try:
         _look(azure, store, record, held)
@@ -42,24 +49,31 @@ def follow(azure: Azure, store: Store, message: FollowOperation) -> None:
 
 def _look(azure: Azure, store: Store, record: Record, held: Held) -> None:
     operation = held.operation
-    if operation.state is State.CLAIMED:
-        go_on(store, operation, 0)
-        return
-    if operation.state is State.SENDING:
-        lost = lost_answer(operation, azure.clock.now())
-        if lost:
-            go_on(store, store.operations.save(held, lost).operation, 0)
+    if operation.state in (State.CLAIMED, State.SENDING):
+        _unanswered(store, held, azure.clock.now())
         return
     body, wait = _result(azure, operation)
     if body is None:
         _keep_looking(azure, store, held, wait)
         return
     if operation.state is State.UNCONFIRMED:
-        held = store.operations.save(held, confirmed(operation))
+        held = store.operations.save(held, confirmed(operation, azure.clock.now()))
     if following.is_running(body):
-        go_on(store, held.operation, wait)
+        _look_again(azure, store, held, wait)
+    else:
+        _ended(store, conclude(azure, store, record, held, body))
+
+
+def _unanswered(store: Store, held: Held, now: datetime) -> None:
+    """Azure has not answered yet: start what is due, give up an answer that cannot come any more, else wait."""
+    operation = held.operation
+    if operation.state is State.CLAIMED:
+        if not seconds_to_wait(operation, now):
+            go_on(store, operation, 0)
         return
-    _ended(store, conclude(azure, store, record, held, body))
+    lost = lost_answer(operation, now)
+    if lost:
+        go_on(store, store.operations.save(held, lost).operation, 0)
 
 
 def _result(azure: Azure, operation: Operation) -> tuple[dict[str, Any] | None, int]:
@@ -74,8 +88,17 @@ def _result(azure: Azure, operation: Operation) -> tuple[dict[str, Any] | None, 
 
 
 def _keep_looking(azure: Azure, store: Store, held: Held, wait: int) -> None:
-    if not _give_up(azure, store, held):
-        go_on(store, held.operation, wait)
+    try:
+        if not _give_up(azure, store, held):
+            _look_again(azure, store, held, wait)
+    except Conflict:
+        log.info("operation moved on elsewhere machine=%s", held.operation.machine)
+
+
+def _look_again(azure: Azure, store: Store, held: Held, wait: int) -> None:
+    """Recorded first, so that of two messages for one look only one asks for the next."""
+    kept = store.operations.save(held, looked(held.operation, azure.clock.now(), wait))
+    go_on(store, kept.operation, wait)
 
 
 def _give_up(azure: Azure, store: Store, held: Held) -> bool:

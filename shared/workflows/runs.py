@@ -8,7 +8,7 @@ from shared.domain.machine import Outcome
 from shared.domain.messages import AdvanceRun
 from shared.domain.operation import Operation, State, end
 from shared.domain.resource_id import parse_machine_id
-from shared.domain.run import RunMachine, Step, advance
+from shared.domain.run import Advance, Run, RunMachine, Step, advance, with_next_alarm
 from shared.store.runs import Loaded
 from shared.store.store import Store
 from shared.store.table import Conflict
@@ -17,25 +17,43 @@ from shared.workflows.sending import record_unstarted
 log = logging.getLogger(__name__)
 
 
-def advance_run(store: Store, run_id: str, clock: Clock) -> None:
+def advance_run(store: Store, message: AdvanceRun, clock: Clock) -> None:
     """Take the next step of a run. A closed one only gives back what it may still hold; an unknown one is nothing."""
-    loaded = store.runs.load(run_id)
+    loaded = store.runs.load(message.run)
     if loaded is None:
         return
     if loaded.run.closed:
         _release_all(store, loaded, clock.now())
         return
     decided = advance(loaded.run, loaded.machines, _facts(store, loaded), clock.now())
+    after = _after(loaded.run, decided, message)
     try:
         for machine in decided.machines:
             _release(store, loaded, machine, clock.now())
-        if decided.run or decided.machines:
-            store.runs.save(loaded, decided.run or loaded.run, decided.machines)
+        if after != loaded.run or decided.machines:
+            store.runs.save(loaded, after, decided.machines)
     except Conflict:
-        store.queues.send(AdvanceRun(run=run_id), 1)
+        store.queues.send(message, 1)
         return
-    for message, delay in decided.messages:
-        store.queues.send(message, delay)
+    for each in decided.messages:
+        store.queues.send(each)
+    if decided.wake is not None and after.alarm != loaded.run.alarm:
+        store.queues.send(AdvanceRun(run=message.run, alarm=after.alarm), decided.wake)
+    _note(message.run, decided)
+
+
+def _after(run: Run, decided: Advance, message: AdvanceRun) -> Run:
+    """The run's row after the step. An alarm is set anew when this was it or something changed, else it still stands.
+
+    So a run has one alarm, however often its messages come.
+    """
+    if decided.run:
+        return decided.run
+    is_spent = message.alarm == run.alarm or bool(decided.machines)
+    return with_next_alarm(run) if is_spent and decided.wake is not None else run
+
+
+def _note(run_id: str, decided: Advance) -> None:
     for machine in decided.machines:
         log.info("run advanced run=%s machine=%s step=%s outcome=%s reason=%s", run_id, machine.machine, machine.step,
                  machine.outcome or "", machine.reason.code if machine.reason else "")  # fmt: skip

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 
 from shared.cloud import operations as following
 from shared.cloud.azure import Azure
@@ -17,7 +18,9 @@ from shared.domain.operation import (
     State,
     answered,
     confirmed,
+    seconds_to_wait,
     sending,
+    with_slot,
 )
 from shared.domain.reason import Reason
 from shared.domain.resource_id import parse_machine_id
@@ -26,6 +29,22 @@ from shared.store.store import Store
 from shared.store.table import Conflict
 
 log = logging.getLogger(__name__)
+
+
+def when_due(store: Store, record: Record, held: Held, now: datetime) -> tuple[Held, int]:
+    """A claim, and in how many seconds it may be sent: Azure's Retry-After first, then a slot of its throttle.
+
+    A slot is leased once and kept until it is used. Raises Conflict when somebody else moved the operation on.
+    """
+    wait = seconds_to_wait(held.operation, now)
+    if wait or held.operation.paced:
+        return held, wait
+    machine = record.machine
+    (slot,) = store.buckets.lease(machine.address.subscription, machine.location, 1, now)
+    if slot <= now:
+        return held, 0
+    held = store.operations.save(held, with_slot(held.operation, slot))
+    return held, seconds_to_wait(held.operation, now)
 
 
 def send(azure: Azure, store: Store, record: Record, held: Held, call: Callable[[], Answer]) -> None:
@@ -38,12 +57,13 @@ def send(azure: Azure, store: Store, record: Record, held: Held, call: Callable[
     after, delay = answered(held.operation, answer, azure.clock.now(), _why_busy(azure, record, answer))
     if isinstance(answer, Refused) and answer.status == 429:
         machine = record.machine
-        store.buckets.block(machine.address.subscription, machine.location, delay, azure.clock.now())
+        pause = max(delay, answer.retry_after)  # the delay is 0 when there was no time left to wait for it
+        store.buckets.block(machine.address.subscription, machine.location, pause, azure.clock.now())
     log.info("sent machine=%s attempt=%s kind=%s state=%s reason=%s", after.machine, after.attempt, after.kind,
              after.state, after.reason.code if after.reason else "")  # fmt: skip
     if after.state is State.ENDED:
         record_unstarted(store, after)
-    kept = _save(store, held, after, answer)
+    kept = _save(store, held, after, answer, azure.clock.now())
     go_on(store, kept, delay)
 
 
@@ -58,7 +78,8 @@ def go_on(store: Store, operation: Operation, delay: int) -> None:
         )
         store.queues.send(again, delay)
     elif operation.state is not State.ENDED:
-        store.queues.send(FollowOperation(machine=operation.machine, attempt=operation.attempt), delay)
+        look = FollowOperation(machine=operation.machine, attempt=operation.attempt, look=operation.looks)
+        store.queues.send(look, delay)
 
 
 def record_unstarted(store: Store, operation: Operation) -> None:
@@ -93,7 +114,7 @@ def _why_busy(azure: Azure, record: Record, answer: Answer) -> Reason | None:
         return None
 
 
-def _save(store: Store, held: Held, after: Operation, answer: Answer) -> Operation:
+def _save(store: Store, held: Held, after: Operation, answer: Answer, now: datetime) -> Operation:
     """Record the answer. When the operation was given up as unanswered meanwhile, a late yes still counts."""
     try:
         return store.operations.save(held, after).operation
@@ -103,5 +124,5 @@ def _save(store: Store, held: Held, after: Operation, answer: Answer) -> Operati
         if now_held is None or now_held.operation.attempt != after.attempt:
             return after
         if now_held.operation.state is State.UNCONFIRMED and isinstance(answer, Accepted):
-            return store.operations.save(now_held, confirmed(now_held.operation, answer)).operation
+            return store.operations.save(now_held, confirmed(now_held.operation, now, answer)).operation
         return now_held.operation

@@ -4,16 +4,19 @@ Source of the bodies: azure-rest-api-specs, VirtualMachine_AssessPatches and _In
 2025-04-01), Machines_AssessPatches and Machine_InstallPatches (Microsoft.HybridCompute 2026-07-15).
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from shared.cloud.results import assessment, installation, moment, updates
 from shared.domain.machine import Assessment, Installation, Outcome
+from shared.domain.operation import State, claim_assessment
 from shared.domain.update import Update
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+CLAIMED, SENT = NOW - timedelta(minutes=9), NOW - timedelta(minutes=8)
 ACTIVITY = "68f8b292-dfc2-4646-9781-33cc88631968"
 DEFENDER = "Definition Update for Windows Defender Antivirus - KB2267602 (Definition 1.279.1373.0)"
 REMOVAL = "Windows Malicious Software Removal Tool x64 - October 2018 (KB890830)"
@@ -124,12 +127,17 @@ ARC_INSTALLED: Body = {
 }
 
 
+OPERATION = msgspec.structs.replace(
+    claim_assessment("/subscriptions/s", "run-1", "somebody", CLAIMED, CLAIMED), sent=SENT, state=State.ACCEPTED
+)
+
+
 def assessed(body: Body, *, windows: bool = True) -> Assessment:
-    return assessment(body, requested_by="somebody", windows=windows, now=NOW)
+    return assessment(body, OPERATION, windows=windows, now=NOW)
 
 
 def installed(body: Body) -> Installation:
-    return installation(body, run="run-1", requested_by="somebody", now=NOW)
+    return installation(body, OPERATION, now=NOW)
 
 
 def test_azures_assessment_of_a_vm() -> None:

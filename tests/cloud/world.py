@@ -141,7 +141,7 @@ def address_of(machine: Json) -> MachineId:
 def accepted(machine: Json, now: datetime, url: str = "", result_url: str = "", kind: str = "assessment") -> Operation:
     """An operation that Azure took, claimed at `now`."""
     taken = {"state": State.ACCEPTED, "sent": now, "url": url, "result_url": result_url, "kind": OperationKind(kind)}
-    return msgspec.structs.replace(claim_assessment(machine["id"], REQUEST, "test", now), **taken)
+    return msgspec.structs.replace(claim_assessment(machine["id"], REQUEST, "test", now, now), **taken)
 
 
 def everything(machine: Json, **more: object) -> Json:

@@ -20,14 +20,14 @@ from shared.domain.messages import (
     StartInstallation,
 )
 from shared.domain.run import RunMachine
-from tests.domain.samples import ARC, VM, assessment, installation, machine, operation, run
+from tests.domain.samples import ARC, NOW, VM, assessment, installation, machine, operation, run
 
 EVERY: list[Message] = [
     ListSubscription(subscription="s"),
-    StartAssessment(machine=VM, attempt="a", requested_by="w", planned=True),
+    StartAssessment(machine=VM, attempt="a", requested_by="w", slot=NOW),
     StartInstallation(run="r", machine=VM),
-    AdvanceRun(run="r"),
-    FollowOperation(machine=VM, attempt="a"),
+    AdvanceRun(run="r", alarm=2),
+    FollowOperation(machine=VM, attempt="a", look=3),
     CountFleet(),
 ]
 

@@ -8,12 +8,13 @@ from msgspec.structs import replace
 
 from shared.domain.installation import InstallationRequest
 from shared.domain.machine import OperatingSystem, Outcome
-from shared.domain.messages import AdvanceRun, FollowOperation, StartInstallation
-from shared.domain.operation import Operation, Refused, State, answered, end, installed
+from shared.domain.messages import FollowOperation, StartInstallation
+from shared.domain.operation import MESSAGE_PATIENCE, Operation, Refused, State, answered, end, installed
 from shared.domain.reason import reason
 from shared.domain.run import (
     PERMIT_LIFE,
     TRANSITIONS,
+    Advance,
     Run,
     RunMachine,
     Step,
@@ -24,6 +25,7 @@ from shared.domain.run import (
     minutes_left,
     opens,
     refusal_to_start,
+    with_next_alarm,
 )
 from tests.domain.samples import NOW, RUN, installation, minutes, operation, request, run, run_machine
 
@@ -78,19 +80,30 @@ def test_every_step_with_every_fact(step: Step, state: State | None) -> None:
 
 def test_messages_of_a_waiting_machine() -> None:
     early = advance(run(), (run_machine(),), {}, NOW)
-    assert early.messages == ((AdvanceRun(run=RUN), 3),)
-    assert (early.run, early.machines) == (None, ())
+    assert early == Advance(wake=3)
     granted = advance(run(), (run_machine(),), {}, OPEN)
     start = StartInstallation(run=RUN, machine=run_machine().machine)
-    assert granted.messages == ((start, 0), (AdvanceRun(run=RUN), 11))
+    assert (granted.messages, granted.wake) == ((start,), 11)
 
 
 def test_messages_while_a_permit_lives_and_while_it_runs() -> None:
     held = advance(run(), (in_step(Step.PERMITTED),), {}, OPEN)
-    assert held.messages == ((AdvanceRun(run=RUN), 6),)
-    machine = in_step(Step.RUNNING)
-    followed = advance(run(), (machine,), {machine.machine: fact(State.ACCEPTED)}, OPEN)
-    assert followed.messages == ((FollowOperation(machine=machine.machine, attempt=RUN), 0),)
+    assert held == Advance(wake=6)
+    machine, lost = in_step(Step.RUNNING), replace(fact(State.ACCEPTED), looks=4, look_at=OPEN - MESSAGE_PATIENCE)
+    followed = advance(run(), (machine,), {machine.machine: lost}, OPEN)
+    assert followed == Advance(messages=(FollowOperation(machine=machine.machine, attempt=RUN, look=4),))
+    assert advance(run(), (machine,), {machine.machine: replace(lost, look_at=OPEN)}, OPEN) == Advance()
+
+
+def test_the_first_to_need_time_wakes_the_run() -> None:
+    waits = {run_machine(2).machine: replace(operation(), machine=run_machine(2).machine, not_before=OPEN + minutes(5))}
+    both = (in_step(Step.PERMITTED), run_machine(2))
+    assert advance(run(), both, waits, OPEN).wake == 6
+    assert advance(run(), both[1:], waits, OPEN).wake == 300
+
+
+def test_a_new_alarm_silences_the_one_before() -> None:
+    assert with_next_alarm(run()) == replace(run(), alarm=1)
 
 
 @pytest.mark.parametrize(
@@ -170,9 +183,10 @@ def test_a_refused_start_is_not_permitted_again_before_its_time(step: Step, stat
     machine = replace(in_step(step), permit_until=OPEN + PERMIT_LIFE if step is Step.PERMITTED else None)
     for seconds in (11, 60, 119):
         decided = advance(run(), (machine,), {machine.machine: waits}, OPEN + timedelta(seconds=seconds))
-        assert [m for m, _ in decided.messages if isinstance(m, StartInstallation)] == [], f"after {seconds} s"
+        assert decided.messages == (), f"after {seconds} s"
+        assert decided.wake == 120 - seconds
     again = advance(run(), (machine,), {machine.machine: waits}, OPEN + timedelta(seconds=120))
-    assert [m for m, _ in again.messages if isinstance(m, StartInstallation)] != []
+    assert [type(message) for message in again.messages] == [StartInstallation]
 
 
 def test_an_ended_attempt_gives_its_outcome_and_reason() -> None:

@@ -94,7 +94,7 @@ class World:
         self.record(decided)
         again = advance(self.run, self.machines, self.facts, self.now)
         assert (again.run, again.machines) == (None, ())
-        assert [message for message, _ in again.messages if isinstance(message, StartInstallation)] == []
+        assert [message for message in again.messages if isinstance(message, StartInstallation)] == []
 
     def judge(self, decided: Advance) -> None:
         before = {machine.machine: machine for machine in self.machines}
@@ -103,9 +103,9 @@ class World:
             if machine.permit_until is not None and machine != before[machine.machine]:
                 self.judge_grant(before[machine.machine], machine)
             assert before[machine.machine].step is not Step.ENDED
-        followed = [message for message, _ in decided.messages if isinstance(message, FollowOperation)]
+        followed = [message for message in decided.messages if isinstance(message, FollowOperation)]
         assert all(self.facts[each.machine].state is not State.CLAIMED for each in followed)
-        assert all(delay >= 0 for _, delay in decided.messages)
+        assert decided.wake is None or decided.wake > 0
 
     def judge_grant(self, before: RunMachine, machine: RunMachine) -> None:
         known = self.facts.get(machine.machine)

@@ -99,7 +99,7 @@ class Instance:
             case "installations":
                 start_installation(azure, store, _read(body, StartInstallation), LONGEST_INSTALLATION)
             case "runs":
-                advance_run(store, _read(body, AdvanceRun).run, azure.clock)
+                advance_run(store, _read(body, AdvanceRun), azure.clock)
             case "operations":
                 follow(azure, store, _read(body, FollowOperation))
             case "fleet":

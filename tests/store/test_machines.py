@@ -83,11 +83,11 @@ def test_results_before_the_first_inventory_are_no_machine_yet(machines: Machine
 
 def test_a_plan_ends_with_its_assessment_or_refusal(machines: Machines) -> None:
     machines.save(SCOPE, [machine()], NOW)
-    machines.mark_planned(SCOPE, [machine()], NOW)
+    machines.mark_planned(SCOPE, [(machine(), NOW)])
     assert known(machines).planned == NOW
     machines.set_refusal(ADDRESS, REFUSED)
     assert (known(machines).planned, known(machines).refusal) == (None, REFUSED)
-    machines.mark_planned(SCOPE, [machine()], NOW)
+    machines.mark_planned(SCOPE, [(machine(), NOW)])
     machines.set_assessment(ADDRESS, LOOK)
     assert known(machines) == Record(machine=machine(), assessment=LOOK)
 
@@ -111,7 +111,7 @@ def test_a_deleted_machine_keeps_its_results_and_comes_back(machines: Machines) 
 def test_more_machines_than_one_transaction_takes(machines: Machines) -> None:
     many = [numbered(number) for number in range(250)]
     machines.save(SCOPE, many, NOW)
-    machines.mark_planned(SCOPE, many, NOW)
+    machines.mark_planned(SCOPE, [(each, NOW) for each in many])
     found = list(machines.in_scope(SCOPE))
     assert [each.machine for each in found] == many
     assert {each.planned for each in found} == {NOW}

@@ -183,7 +183,7 @@ class House(World):
             case StartInstallation():
                 start_installation(self.azure, self.store, message, LONGEST)
             case AdvanceRun():
-                advance_run(self.store, message.run, self.azure.clock)
+                advance_run(self.store, message, self.azure.clock)
             case FollowOperation():
                 follow(self.azure, self.store, message)
             case CountFleet():

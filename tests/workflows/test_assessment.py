@@ -197,9 +197,6 @@ def test_a_list_that_azure_does_not_publish_is_late(build: Build) -> None:
     assert timedelta() <= done.ended - done.assessment.ended - RESULTS_PATIENCE < timedelta(minutes=5)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="follow() waits for Graph's error to end until the operation's deadline: NoAnswer"
-)
 def test_a_list_that_cannot_be_read_is_late_too(house: House) -> None:
     """The app may not ask Resource Graph: what Azure's own result said is not thrown away for that."""
     machine = house.know(house.one(vm=False))

@@ -20,7 +20,7 @@ ATTEMPT = "33333333-0000-0000-0000-000000000001"
 
 def planned(house: House, machine: Json) -> Operation:
     """The rows of an assessment that was claimed and then forgotten: agenda first, then the claim."""
-    operation = claim_assessment(machine["id"], ATTEMPT, WHO, house.now)
+    operation = claim_assessment(machine["id"], ATTEMPT, WHO, house.now, house.now)
     item = Item(kind=ItemKind.ASSESSMENT, id=ATTEMPT, machine=machine["id"])
     house.store.agenda.add(item, house.now + HEAL_EVERY)
     assert house.store.operations.claim(operation)

@@ -87,6 +87,6 @@ def test_an_unknown_message_cannot_be_replayed(house: House, queue: str, message
 
 def test_a_message_about_a_machine_nobody_knows_is_nothing(house: House) -> None:
     stranger = house.fleet[0]["id"] + "-no"
-    house.deliver(StartAssessment(machine=stranger, attempt="a", requested_by="x", planned=True))
+    house.deliver(StartAssessment(machine=stranger, attempt="a", requested_by="x", slot=house.now))
     assert house.posts(stranger) == []
     assert house.lose() == []

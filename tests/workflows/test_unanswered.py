@@ -146,9 +146,6 @@ def remembers(house: House, machine: Json) -> bool:
     return bool(status and status.available_patch_summary)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a VM's instance view has no rebootStatus: results._why calls it InstallationFailed"
-)
 def test_a_reboot_that_is_left_is_said_so_also_by_a_trace(house: House) -> None:
     """What was installed without its reboot is no failed installation, whatever told us."""
     machine = house.know(house.one(os="Windows", vm=True, pending=2))
