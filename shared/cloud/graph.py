@@ -1,6 +1,6 @@
 """Azure Resource Graph: the patch lists of Arc machines, and traces of operations nobody answered for. It lags."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -25,7 +25,9 @@ _ACTIVITIES = {OperationKind.ASSESSMENT: "assessmentActivityId", OperationKind.I
 def summary_since(azure: Azure, machine: MachineId, kind: OperationKind, since: datetime) -> Body | None:
     """The newest result of this kind that started at or after `since`, or None: absence proves nothing."""
     folder = f"{machine}/{_RESULTS[kind]}/"
-    rows = _query(azure, machine, f"{_TABLES[kind]} | where type =~ '{_type(machine, kind)}' and {_below(folder)}")
+    rows = query(
+        azure, [machine.subscription], f"{_TABLES[kind]} | where type =~ '{_type(machine, kind)}' and {_below(folder)}"
+    )
     found = [
         (started, row["properties"]) for row in rows if (started := moment(row["properties"].get("startDateTime")))
     ]
@@ -35,7 +37,7 @@ def summary_since(azure: Azure, machine: MachineId, kind: OperationKind, since: 
 def updates_of(azure: Azure, machine: MachineId, kind: OperationKind, activity: str) -> tuple[Update, ...] | None:
     """The updates of one finished operation; None while Resource Graph has not published it yet."""
     result = f"{machine}/{_RESULTS[kind]}/{'latest' if kind is OperationKind.ASSESSMENT else activity}"
-    rows = list(_query(azure, machine, f"{_TABLES[kind]} | where {_below(result)}"))
+    rows = list(query(azure, [machine.subscription], f"{_TABLES[kind]} | where {_below(result)}"))
     summaries = [row for row in rows if str(row["type"]).lower() == _type(machine, kind)]
     if not any(_is_of(row, kind, activity) and _is_final(row) for row in summaries):
         return None
@@ -66,16 +68,22 @@ def _below(folder: str) -> str:
     return f"id startswith '{text}'"
 
 
-def _query(azure: Azure, machine: MachineId, query: str) -> Iterator[Body]:
+def query(
+    azure: Azure, subscriptions: Sequence[str], where: str, columns: str = "id, name, type, properties"
+) -> Iterator[Body]:
+    """Every row of a query over these subscriptions, page by page, in the order of their ids. Raises CloudError.
+
+    Each page is one query of Resource Graph's quota. What the identity may not read is left out, not refused.
+    """
     from azure.mgmt.resourcegraph.models import QueryRequest, QueryRequestOptions
 
-    text = f"{query} | project id, name, type, properties | order by id asc"
+    text = f"{where} | project {columns} | order by id asc"
     token: str | None = None
     while True:
         options = QueryRequestOptions(top=PAGE, skip_token=token, result_format="objectArray")
         with reading():
             answer = azure.graph().resources(
-                QueryRequest(subscriptions=[machine.subscription], query=text, options=options)
+                QueryRequest(subscriptions=list(subscriptions), query=text, options=options)
             )
         yield from cast("list[Body]", answer.data)
         token = answer.skip_token
