@@ -33,12 +33,10 @@ class Departure:
     def __init__(self, not_after: datetime) -> None:
         self._not_after = not_after
         self.left = False
-        self.too_late = False
 
     def leave(self, now: datetime) -> None:
         """Called last thing before the wire. Raises TimeoutError when the last instant has passed."""
         if now > self._not_after:
-            self.too_late = True
             raise TimeoutError(f"Not sent: it is {now.isoformat()}, after {self._not_after.isoformat()}.")
         self.left = True
 

@@ -69,7 +69,7 @@ def _post(
 def _without_answer(error: Exception, departure: Departure) -> Answer:
     detail = f"{type(error).__name__}: {str(error)[:300]}"
     if not departure.left or _never_connected(error):
-        return NotSent(detail=detail, too_late=departure.too_late)
+        return NotSent(detail=detail)
     return Unanswered(detail=detail)
 
 

@@ -45,7 +45,10 @@ ASSESSMENT_DEADLINE = timedelta(hours=2)
 INSTALLATION_GRACE = timedelta(hours=3)
 # How long traces of an unanswered start are looked for before it closes as StartUnconfirmed (ours).
 UNCONFIRMED_PATIENCE = timedelta(minutes=10)
-# A `sending` this old has lost its worker: the request's own time-out (35 s) is long over.
+# A request leaves within this after `sending` was recorded, or not at all (ours): a worker that stood still meanwhile
+# may no longer hold the machine.
+LEAVE_WITHIN = timedelta(seconds=20)
+# A `sending` this old has lost its worker: it could leave for 20 s and be answered for 35 s (domain/run.py).
 SENDING_PATIENCE = timedelta(minutes=1)
 # How late a message may come before it counts as lost (ours): a busy app takes one up after seconds.
 MESSAGE_PATIENCE = timedelta(seconds=30)
@@ -108,10 +111,9 @@ class Unanswered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NotSent(msgspec.Struct, frozen=True, kw_only=True):
-    """The request provably never left (no token, or the clock guard stopped it)."""
+    """The request provably never left (no token, no connection, or the clock guard stopped it)."""
 
     detail: str
-    too_late: bool = False
 
 
 Answer = Accepted | Refused | Unanswered | NotSent
@@ -166,6 +168,11 @@ def sending(operation: Operation, now: datetime) -> Operation:
     return _move(operation, State.SENDING, sent=now, not_before=None, paced=False)
 
 
+def leave_by(operation: Operation) -> datetime:
+    """The last instant at which the request of a `sending` may leave."""
+    return min(operation.not_after, (operation.sent or operation.claimed) + LEAVE_WITHIN)
+
+
 def answered(
     operation: Operation, answer: Answer, now: datetime, unreachable: Reason | None = None
 ) -> tuple[Operation, int]:
@@ -178,7 +185,7 @@ def answered(
             return _accepted(operation, answer, now), answer.retry_after
         case Unanswered():
             return _unconfirmed(operation, answer.detail, now), 0
-        case NotSent(too_late=True):
+        case NotSent() if now > operation.not_after:
             return _not_started(operation, reason("NoTimeLeft", answer.detail), now), 0
         case NotSent():
             return _wait_or_end(operation, "Unsent", answer.detail, 0, now)

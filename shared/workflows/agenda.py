@@ -3,9 +3,9 @@
 import logging
 from datetime import datetime
 
-from shared.domain.agenda import HEAL_EVERY, Item, ItemKind
+from shared.domain.agenda import HEAL_EVERY, Item, ItemKind, is_unborn
 from shared.domain.messages import AdvanceRun, FollowOperation, Message
-from shared.domain.operation import is_overdue
+from shared.domain.operation import State, is_overdue
 from shared.domain.resource_id import parse_machine_id
 from shared.store.store import Store
 
@@ -35,10 +35,11 @@ def _state(store: Store, item: Item, now: datetime) -> tuple[bool, Message | Non
     """Whether the item is closed, and the message that moves it on."""
     if item.kind is ItemKind.RUN:
         loaded = store.runs.load(item.id)
-        closed = loaded is None or loaded.run.closed is not None
-        return closed, AdvanceRun(run=item.id, alarm=loaded.run.alarm if loaded else None)
-    held = store.operations.in_flight(parse_machine_id(item.machine))
-    if held is None or held.operation.attempt != item.id:
-        return True, None
-    look = FollowOperation(machine=item.machine, attempt=item.id, look=held.operation.looks)
-    return False, look if is_overdue(held.operation, now) else None
+        if loaded is None:
+            return not is_unborn(item, now), None
+        return loaded.run.closed is not None, AdvanceRun(run=item.id, alarm=loaded.run.alarm)
+    operation = store.operations.attempt(parse_machine_id(item.machine), item.id)
+    if operation is None:
+        return not is_unborn(item, now), None
+    look = FollowOperation(machine=item.machine, attempt=item.id, look=operation.looks)
+    return operation.state is State.ENDED, look if is_overdue(operation, now) else None

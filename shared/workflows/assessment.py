@@ -84,7 +84,7 @@ def start_assessment(azure: Azure, store: Store, message: StartAssessment, oldes
             store.queues.send(message, wait)
         else:
             send(azure, store, record, held,
-                 lambda: patches.assess(azure, address, operation.attempt, operation.not_after))  # fmt: skip
+                 lambda leave_by: patches.assess(azure, address, operation.attempt, leave_by))  # fmt: skip
     except Conflict:
         log.info("assessment not started machine=%s attempt=%s reason=taken over", message.machine, message.attempt)
 
@@ -130,7 +130,7 @@ def _claim_planned(store: Store, message: StartAssessment, slot: datetime, now: 
 
 def _claim(store: Store, operation: Operation, now: datetime) -> bool:
     """On the agenda first, so that nothing claimed can be forgotten."""
-    item = Item(kind=ItemKind.ASSESSMENT, id=operation.attempt, machine=operation.machine)
+    item = Item(kind=ItemKind.ASSESSMENT, id=operation.attempt, since=now, machine=operation.machine)
     store.agenda.add(item, now + HEAL_EVERY)
     return store.operations.claim(operation)
 

@@ -49,7 +49,7 @@ def request_installation(
         return same or same_or_busy(store, address, run_id)
     run = install_now(run_id, request, record.machine.os, who, now)
     operation = _claim_for(run, record.machine.id, now)
-    store.agenda.add(Item(kind=ItemKind.RUN, id=run_id), now + HEAL_EVERY)
+    store.agenda.add(Item(kind=ItemKind.RUN, id=run_id, since=now), now + HEAL_EVERY)
     store.runs.create(run, [RunMachine(machine=record.machine.id)])
     if not store.operations.claim(operation):
         return _not_first(store, address, run_id, now)
@@ -74,15 +74,15 @@ def start_installation(azure: Azure, store: Store, message: StartInstallation, l
         if wait:
             _wait(store, message, machine, wait, now)
         else:
-            send(azure, store, record, held, lambda: _install(azure, loaded.run, machine, longest))
+            send(azure, store, record, held, lambda leave_by: _install(azure, loaded.run, machine, longest, leave_by))
     except Conflict:
         log.info("installation not started run=%s machine=%s reason=taken over", message.run, message.machine)
 
 
-def _install(azure: Azure, run: Run, machine: RunMachine, longest: timedelta) -> Answer:
+def _install(azure: Azure, run: Run, machine: RunMachine, longest: timedelta, leave_by: datetime) -> Answer:
     now = azure.clock.now()
     body = patches.installation_body(run.request, minutes_left(run, now, longest))
-    not_after = min(last_send(run), machine.permit_until or now)
+    not_after = min(leave_by, machine.permit_until or now)
     return patches.install(azure, parse_machine_id(machine.machine), body, run.id, not_after)
 
 

@@ -18,6 +18,7 @@ from shared.domain.operation import (
     State,
     answered,
     confirmed,
+    leave_by,
     seconds_to_wait,
     sending,
     with_slot,
@@ -47,13 +48,14 @@ def when_due(store: Store, record: Record, held: Held, now: datetime) -> tuple[H
     return held, seconds_to_wait(held.operation, now)
 
 
-def send(azure: Azure, store: Store, record: Record, held: Held, call: Callable[[], Answer]) -> None:
+def send(azure: Azure, store: Store, record: Record, held: Held, call: Callable[[datetime], Answer]) -> None:
     """Record that the request is about to leave, let it leave, record the answer, and see to what comes next.
 
-    Raises Conflict, before anything is sent, when somebody else moved the operation on.
+    `call` is given the last instant at which it may leave. Raises Conflict, before anything is sent, when somebody
+    else moved the operation on.
     """
     held = store.operations.save(held, sending(held.operation, azure.clock.now()))
-    answer = call()
+    answer = call(leave_by(held.operation))
     after, delay = answered(held.operation, answer, azure.clock.now(), _why_busy(azure, record, answer))
     if isinstance(answer, Refused) and answer.status == 429:
         machine = record.machine

@@ -57,7 +57,7 @@ def test_a_message_of_another_shape_is_refused(text: bytes) -> None:
         operation(),
         run(),
         RunMachine(machine=VM),
-        Item(kind=ItemKind.RUN, id="r"),
+        Item(kind=ItemKind.RUN, id="r", since=NOW),
     ],
 )
 def test_what_rows_hold_reads_back_as_itself(value: msgspec.Struct) -> None:

@@ -11,6 +11,7 @@ from shared.domain.operation import (
     ASSESSMENT_DEADLINE,
     ASSESSMENT_PATIENCE,
     BUSY_RETRIES,
+    LEAVE_WITHIN,
     MESSAGE_PATIENCE,
     SENDING_PATIENCE,
     TRANSITIONS,
@@ -31,6 +32,7 @@ from shared.domain.operation import (
     gave_up,
     installed,
     is_overdue,
+    leave_by,
     looked,
     lost_answer,
     seconds_to_wait,
@@ -38,6 +40,7 @@ from shared.domain.operation import (
     with_slot,
 )
 from shared.domain.reason import reason
+from shared.domain.run import SEND_TIMEOUT
 from tests.domain.samples import NOW, VM, assessment, installation, minutes, operation
 
 WHY = reason("NoAnswer")
@@ -94,7 +97,6 @@ MAY_HAVE_ARRIVED: list[Answer] = [ACCEPTED, Accepted(url="", result_url="", retr
 NEVER_ARRIVED: list[Answer] = [
     *(refused(status) for status in (400, 401, 403, 404, 409, 410, 412, 429)),
     NotSent(detail="no token"),
-    NotSent(detail="too late", too_late=True),
 ]
 
 
@@ -135,8 +137,23 @@ MEANINGS: list[tuple[Answer, str, State, str, int]] = [
     (refused(403), "", State.ENDED, "StartRefused", 0),
     (refused(404), "", State.ENDED, "StartRefused", 0),
     (NotSent(detail="no token"), "", State.CLAIMED, "Unsent", BUSY_RETRIES[0]),
-    (NotSent(detail="late", too_late=True), "", State.ENDED, "NoTimeLeft", 0),
 ]
+
+
+def test_a_request_leaves_soon_after_sending_was_recorded_or_not_at_all() -> None:
+    """Its claim may be gone once nobody waits for the answer of a `sending` any more."""
+    going = sending(operation(), NOW + minutes(5))
+    assert leave_by(going) == NOW + minutes(5) + LEAVE_WITHIN
+    assert LEAVE_WITHIN + SEND_TIMEOUT < SENDING_PATIENCE
+    late = sending(operation(), operation().not_after - timedelta(seconds=1))
+    assert leave_by(late) == late.not_after
+
+
+@pytest.mark.parametrize(("at", "code"), [(minutes(5), "Unsent"), (minutes(61), "NoTimeLeft")])
+def test_a_request_that_could_not_leave_in_time_is_tried_again_while_there_is_time(at: timedelta, code: str) -> None:
+    after, _ = answered(operation(State.SENDING), NotSent(detail="late"), NOW + at)
+    assert after.reason is not None
+    assert (after.reason.code, after.state is State.ENDED) == (code, code == "NoTimeLeft")
 
 
 @pytest.mark.parametrize(("answer", "unreachable", "state", "code", "delay"), MEANINGS)

@@ -21,7 +21,7 @@ def agenda(table: Table) -> Agenda:
 
 
 def run(name: str) -> Item:
-    return Item(kind=ItemKind.RUN, id=name)
+    return Item(kind=ItemKind.RUN, id=name, since=NOW)
 
 
 def items(agenda: Agenda, now: datetime = FAR) -> list[Item]:
@@ -34,7 +34,7 @@ def only(agenda: Agenda, now: datetime = FAR) -> Entry:
 
 
 @pytest.mark.parametrize(
-    "item", [run("r"), Item(kind=ItemKind.ASSESSMENT, id="a|1", machine=VM), run("a/b?#"), run("日")]
+    "item", [run("r"), Item(kind=ItemKind.ASSESSMENT, id="a|1", since=NOW, machine=VM), run("a/b?#"), run("日")]
 )
 def test_an_item_reads_back_as_itself(agenda: Agenda, item: Item) -> None:
     agenda.add(item, NOW)
@@ -86,7 +86,7 @@ def test_the_same_item_at_one_instant_is_one(agenda: Agenda) -> None:
 
 
 def test_different_items_at_one_instant_are_different(agenda: Agenda) -> None:
-    both = [Item(kind=ItemKind.ASSESSMENT, id="a", machine=machine) for machine in (VM, ARC)]
+    both = [Item(kind=ItemKind.ASSESSMENT, id="a", since=NOW, machine=machine) for machine in (VM, ARC)]
     for item in (*both, run("a")):
         agenda.add(item, NOW)
     assert items(agenda) == sorted([*both, run("a")], key=str)

@@ -41,7 +41,7 @@ def store(watched_tables: TableServiceClient, watched_queues: QueueServiceClient
     made.history.add_installation(ADDRESS, installation(), ())
     made.operations.claim(operation())
     made.runs.create(run(), [run_machine()])
-    made.agenda.add(Item(kind=ItemKind.RUN, id=RUN), NOW)
+    made.agenda.add(Item(kind=ItemKind.RUN, id=RUN, since=NOW), NOW)
     wire.seen.clear()
     return made
 

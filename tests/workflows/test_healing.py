@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from shared.domain.agenda import HEAL_EVERY, Item, ItemKind
+from shared.domain.agenda import HEAL_EVERY, UNBORN_LIFE, Item, ItemKind
 from shared.domain.installation import read_installation
 from shared.domain.machine import OperatingSystem, Outcome
 from shared.domain.messages import FollowOperation, StartAssessment, StartInstallation
@@ -21,7 +21,7 @@ ATTEMPT = "33333333-0000-0000-0000-000000000001"
 def planned(house: House, machine: Json) -> Operation:
     """The rows of an assessment that was claimed and then forgotten: agenda first, then the claim."""
     operation = claim_assessment(machine["id"], ATTEMPT, WHO, house.now, house.now)
-    item = Item(kind=ItemKind.ASSESSMENT, id=ATTEMPT, machine=machine["id"])
+    item = Item(kind=ItemKind.ASSESSMENT, id=ATTEMPT, since=house.now, machine=machine["id"])
     house.store.agenda.add(item, house.now + HEAL_EVERY)
     assert house.store.operations.claim(operation)
     return operation
@@ -96,14 +96,27 @@ def test_the_sender_is_given_its_time_to_answer(house: House) -> None:
     assert operation.state is State.UNCONFIRMED
 
 
-def test_an_agenda_line_without_a_claim_is_struck_out(house: House) -> None:
+@pytest.mark.parametrize("kind", ItemKind)
+def test_an_agenda_line_without_a_claim_is_struck_out(house: House, kind: ItemKind) -> None:
     """The request died between the two writes: its caller got no answer, and nothing is under way."""
     machine = house.know(house.one(vm=True))
-    house.store.agenda.add(Item(kind=ItemKind.ASSESSMENT, id=ATTEMPT, machine=machine["id"]), house.now)
+    house.store.agenda.add(Item(kind=kind, id=ATTEMPT, since=house.now, machine=machine["id"]), house.now)
     house.clock.advance(1)
-    house.tend()
+    house.live(UNBORN_LIFE.total_seconds() / 60 - 1)
+    assert house.store.agenda.oldest() is not None
+    house.live(5)
     assert house.store.agenda.oldest() is None
     assert house.lose() == []
+
+
+def test_a_claim_that_comes_long_after_its_agenda_line_is_not_forgotten(house: House) -> None:
+    """The worker stood still between the two writes, longer than the agenda's rhythm, and died right after."""
+    machine = house.know(house.one(vm=True))
+    item = Item(kind=ItemKind.ASSESSMENT, id=ATTEMPT, since=house.now, machine=machine["id"])
+    house.store.agenda.add(item, house.now + HEAL_EVERY)
+    house.live(6)
+    assert house.store.operations.claim(claim_assessment(machine["id"], ATTEMPT, WHO, house.now, house.now))
+    assert ended(house, machine, ATTEMPT).outcome is Outcome.SUCCEEDED
 
 
 def test_a_planned_assessment_whose_message_was_lost_is_planned_again(house: House) -> None:
@@ -151,7 +164,7 @@ def test_a_run_that_was_written_and_not_claimed_goes_on(house: House) -> None:
     body = msgspec.json.encode(everything(machine))
     request = read_installation(body, OperatingSystem(machine["os"]), is_vm=True)
     run = install_now(ATTEMPT, request, OperatingSystem(machine["os"]), WHO, house.now)
-    house.store.agenda.add(Item(kind=ItemKind.RUN, id=ATTEMPT), house.now + HEAL_EVERY)
+    house.store.agenda.add(Item(kind=ItemKind.RUN, id=ATTEMPT, since=house.now), house.now + HEAL_EVERY)
     assert house.store.runs.create(run, [RunMachine(machine=machine["id"])])
     house.live(5)
     assert ended(house, machine, ATTEMPT).outcome is Outcome.SUCCEEDED
