@@ -12,6 +12,9 @@ class Proof(NamedTuple):
 
 PROOFS = {
     "benchmark": Proof("what importing and indexing the app costs, beside its parts", ("tests/benchmarks", "-s")),
+    "simulation": Proof(
+        "10,000 days on which everything goes wrong break no law", ("-m", "proof", "-s", "tests/simulation")
+    ),
     "guest": Proof("a real Debian root really assessed and really upgraded by apt", ("-m", "guest", "tests")),
 }
 

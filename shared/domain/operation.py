@@ -152,6 +152,11 @@ def claim_installation(
     )
 
 
+def is_turned_away(operation: Operation) -> bool:
+    """Whether its request was answered that the machine is busy: asked again, it is answered the same."""
+    return operation.reason is not None and operation.reason.code == "OperationInFlight"
+
+
 def with_slot(operation: Operation, slot: datetime) -> Operation:
     """A claim whose next start has a slot of Azure's throttle."""
     return msgspec.structs.replace(operation, not_before=slot, paced=True)

@@ -11,7 +11,7 @@ import msgspec
 from shared.domain.installation import InstallationRequest, shortest
 from shared.domain.machine import OperatingSystem, Outcome
 from shared.domain.messages import FollowOperation, Message, StartInstallation
-from shared.domain.operation import Operation, State, is_overdue, seconds_to_wait
+from shared.domain.operation import Operation, State, claim_installation, is_overdue, seconds_to_wait
 from shared.domain.reason import Reason, reason
 
 # Distance kept from both ends of the window against clock error (design, "clock").
@@ -32,7 +32,7 @@ class Step(StrEnum):
 
 
 TRANSITIONS: dict[Step, frozenset[Step]] = {
-    Step.WAITING: frozenset({Step.PERMITTED, Step.RUNNING, Step.ENDED}),
+    Step.WAITING: frozenset({Step.PERMITTED, Step.ENDED}),
     Step.PERMITTED: frozenset({Step.PERMITTED, Step.RUNNING, Step.ENDED}),
     Step.RUNNING: frozenset({Step.PERMITTED, Step.ENDED}),  # permitted again: its start was refused meanwhile
     Step.ENDED: frozenset(),
@@ -94,6 +94,11 @@ def last_send(run: Run) -> datetime:
     return run.cut_off - CLOCK_GUARD - SEND_TIMEOUT
 
 
+def claim_for(run: Run, machine: str, now: datetime) -> Operation:
+    """The claim of one machine for this run."""
+    return claim_installation(machine, run.id, run.requested_by, now, last_send(run), run.end)
+
+
 def minutes_left(run: Run, now: datetime, cap: timedelta) -> int:
     """`maximumDuration` to send: whole minutes to the window's end, at most `cap`."""
     return int(min(run.end - now, cap).total_seconds() // 60)
@@ -125,6 +130,8 @@ def _step(run: Run, machine: RunMachine, fact: Operation | None, now: datetime) 
         return _Part(machine)
     if fact is not None and fact.state is State.ENDED:
         return _Part(_move(machine, Step.ENDED, permit_until=None, outcome=fact.outcome, reason=fact.reason))
+    if fact is not None and fact.state is not State.CLAIMED and machine.step is Step.WAITING:
+        return _Part(machine, wake=_seconds(PERMIT_LIFE))  # read before its permit, the attempt after: look again
     if fact is not None and fact.state is not State.CLAIMED:
         running = machine if machine.step is Step.RUNNING else _move(machine, Step.RUNNING, permit_until=None)
         again = FollowOperation(machine=machine.machine, attempt=run.id, look=fact.looks)

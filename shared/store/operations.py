@@ -36,6 +36,15 @@ class Operations:
             return False
         return True
 
+    def refuse(self, ended: Operation) -> bool:
+        """Record an attempt that ends before it holds the machine, so that it never can; False when it exists."""
+        partition = parse_machine_id(ended.machine).key
+        try:
+            self._table.write(Insert(_row(partition, _attempt(ended.attempt), ended)))
+        except Conflict:
+            return False
+        return True
+
     def in_flight(self, address: MachineId) -> Held | None:
         row = self._table.get(address.key, _IN_FLIGHT)
         return Held(operation=_operation(row), etag=row.etag) if row else None

@@ -13,10 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def tend_agenda(store: Store, now: datetime) -> int:
-    """Send a hint for what seems to stand still, strike out what is closed; returns how many hints.
-
-    A closed run gets one last hint: it may still hold a machine that a late start claimed.
-    """
+    """Send a hint for what seems to stand still, strike out what is closed; returns how many hints."""
     hints = 0
     for entry in store.agenda.due(now):
         closed, hint = _state(store, entry.item, now)
@@ -37,7 +34,7 @@ def _state(store: Store, item: Item, now: datetime) -> tuple[bool, Message | Non
         loaded = store.runs.load(item.id)
         if loaded is None:
             return not is_unborn(item, now), None
-        return loaded.run.closed is not None, AdvanceRun(run=item.id, alarm=loaded.run.alarm)
+        return (True, None) if loaded.run.closed else (False, AdvanceRun(run=item.id, alarm=loaded.run.alarm))
     operation = store.operations.attempt(parse_machine_id(item.machine), item.id)
     if operation is None:
         return not is_unborn(item, now), None

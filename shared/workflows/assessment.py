@@ -12,7 +12,7 @@ from shared.domain.assessment import PLAN_AHEAD, is_stale, plan_assessment
 from shared.domain.errors import RequestError, not_found
 from shared.domain.machine import Kind, Machine, Record
 from shared.domain.messages import CountFleet, StartAssessment
-from shared.domain.operation import Operation, State, claim_assessment
+from shared.domain.operation import Operation, State, claim_assessment, is_turned_away
 from shared.domain.reason import reason
 from shared.domain.request import SAME_REQUEST, attempt_id
 from shared.domain.resource_id import MachineId, parse_machine_id
@@ -103,9 +103,14 @@ def known_machine(store: Store, address: MachineId) -> Record:
 def same_request(
     store: Store, address: MachineId, verb: str, request_id: str, now: datetime
 ) -> tuple[str, Operation | None]:
-    """The attempt a request makes, and that attempt's operation when the same request came within the last day."""
+    """The attempt a request makes, and that attempt's operation when the same request came within the last day.
+
+    Raises RequestError 409 when the same request was turned away then.
+    """
     attempt = attempt_id(address, verb, request_id)
     before = store.operations.attempt(address, attempt)
+    if before and is_turned_away(before):
+        raise _busy(address)
     if before and now - before.claimed >= SAME_REQUEST:
         return attempt_id(address, verb, f"{request_id}|{now.isoformat()}"), None
     return attempt, before
@@ -117,10 +122,14 @@ def same_or_busy(store: Store, address: MachineId, attempt: str) -> Operation:
     Raises RequestError 409 for another, as Azure answers for a machine with an operation in flight.
     """
     same = store.operations.attempt(address, attempt)
-    if same is None:
-        why = reason("OperationInFlight")
-        raise RequestError(409, "Conflict", f"{why.message} ({why.code})", str(address))
+    if same is None or is_turned_away(same):
+        raise _busy(address)
     return same
+
+
+def _busy(address: MachineId) -> RequestError:
+    why = reason("OperationInFlight")
+    return RequestError(409, "Conflict", f"{why.message} ({why.code})", str(address))
 
 
 def _claim_planned(store: Store, message: StartAssessment, slot: datetime, now: datetime) -> Held | None:

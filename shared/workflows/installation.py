@@ -3,8 +3,6 @@
 import logging
 from datetime import datetime, timedelta
 
-import msgspec
-
 from shared.cloud import patches
 from shared.cloud.azure import Azure
 from shared.domain.agenda import HEAL_EVERY, Item, ItemKind
@@ -12,13 +10,13 @@ from shared.domain.errors import RequestError
 from shared.domain.installation import InstallationRequest, read_installation
 from shared.domain.machine import OperatingSystem, Outcome, Record
 from shared.domain.messages import AdvanceRun, StartInstallation
-from shared.domain.operation import Answer, Operation, State, claim_installation
+from shared.domain.operation import Answer, Operation, State, end
 from shared.domain.reason import reason
 from shared.domain.resource_id import MachineId, parse_machine_id
 from shared.domain.run import (
     Run,
     RunMachine,
-    Step,
+    claim_for,
     install_now,
     last_send,
     may_start,
@@ -47,12 +45,11 @@ def request_installation(
     run_id, same = same_request(store, address, "installPatches", request_id, now)
     if same or store.operations.in_flight(address):
         return same or same_or_busy(store, address, run_id)
-    run = install_now(run_id, request, record.machine.os, who, now)
-    operation = _claim_for(run, record.machine.id, now)
     store.agenda.add(Item(kind=ItemKind.RUN, id=run_id, since=now), now + HEAL_EVERY)
-    store.runs.create(run, [RunMachine(machine=record.machine.id)])
+    run = _open(store, install_now(run_id, request, record.machine.os, who, now), record.machine.id)
+    operation = claim_for(run, record.machine.id, now)
     if not store.operations.claim(operation):
-        return _not_first(store, address, run_id, now)
+        return _not_first(store, operation, now)
     store.queues.send(AdvanceRun(run=run_id, alarm=run.alarm), _seconds(opens(run) - now))
     log.info("installation requested machine=%s run=%s", record.machine.id, run_id)
     return operation
@@ -82,8 +79,15 @@ def start_installation(azure: Azure, store: Store, message: StartInstallation, l
 def _install(azure: Azure, run: Run, machine: RunMachine, longest: timedelta, leave_by: datetime) -> Answer:
     now = azure.clock.now()
     body = patches.installation_body(run.request, minutes_left(run, now, longest))
-    not_after = min(leave_by, machine.permit_until or now)
+    not_after = min(leave_by, last_send(run), machine.permit_until or now)
     return patches.install(azure, parse_machine_id(machine.machine), body, run.id, not_after)
+
+
+def _open(store: Store, run: Run, machine: str) -> Run:
+    """The run as it stands: when the same request came before, its window is the one of then."""
+    opened = store.runs.create(run, [RunMachine(machine=machine)])
+    before = None if opened else store.runs.load(run.id)
+    return before.run if before else run
 
 
 def _read(record: Record, body: bytes) -> InstallationRequest:
@@ -94,15 +98,11 @@ def _read(record: Record, body: bytes) -> InstallationRequest:
     return read_installation(body, machine.os, is_vm=machine.address.is_vm)
 
 
-def _claim_for(run: Run, machine: str, now: datetime) -> Operation:
-    return claim_installation(machine, run.id, run.requested_by, now, last_send(run), run.end)
-
-
 def _hold(store: Store, run: Run, machine: str, now: datetime) -> Held | None:
     """The machine held for this run; claimed now if the request died before it could. None when it is not ours."""
     address = parse_machine_id(machine)
     held = store.operations.in_flight(address)
-    if held is None and store.operations.claim(_claim_for(run, machine, now)):
+    if held is None and store.operations.claim(claim_for(run, machine, now)):
         held = store.operations.in_flight(address)
     return held if held and held.operation.attempt == run.id else None
 
@@ -113,30 +113,12 @@ def _wait(store: Store, message: StartInstallation, machine: RunMachine, seconds
         store.queues.send(message, seconds)
 
 
-def _not_first(store: Store, address: MachineId, run_id: str, now: datetime) -> Operation:
+def _not_first(store: Store, operation: Operation, now: datetime) -> Operation:
     """The machine was claimed a moment ago: by this same request coming twice, or by another, which is a 409."""
-    while True:
-        try:
-            return same_or_busy(store, address, run_id)
-        except RequestError as busy:
-            if _close(store, run_id, now):
-                raise busy from None
-
-
-def _close(store: Store, run_id: str, now: datetime) -> bool:
-    """The run ends before it began; False when it took a step meanwhile, and may hold the machine by now."""
-    loaded = store.runs.load(run_id)
-    if loaded is None or loaded.run.closed:
-        return True
-    why = reason("OperationInFlight")
-    ended = [
-        msgspec.structs.replace(m, step=Step.ENDED, outcome=Outcome.NOT_STARTED, reason=why) for m in loaded.machines
-    ]
-    try:
-        store.runs.save(loaded, msgspec.structs.replace(loaded.run, closed=now), ended)
-    except Conflict:
-        return False
-    return True
+    turned_away = end(operation, Outcome.NOT_STARTED, reason("OperationInFlight"), now)
+    if store.operations.refuse(turned_away):
+        store.queues.send(AdvanceRun(run=operation.attempt))
+    return same_or_busy(store, parse_machine_id(operation.machine), operation.attempt)
 
 
 def _machine(loaded: Loaded, machine: str) -> RunMachine:

@@ -9,7 +9,17 @@ from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
 from shared.domain.machine import Outcome, Record
 from shared.domain.messages import FollowOperation
-from shared.domain.operation import Operation, State, confirmed, end, gave_up, looked, lost_answer, seconds_to_wait
+from shared.domain.operation import (
+    Operation,
+    OperationKind,
+    State,
+    confirmed,
+    end,
+    gave_up,
+    looked,
+    lost_answer,
+    seconds_to_wait,
+)
 from shared.domain.resource_id import parse_machine_id
 from shared.store.operations import Held
 from shared.store.store import Store
@@ -108,7 +118,8 @@ def _give_up(azure: Azure, store: Store, held: Held) -> bool:
     if why is None:
         return False
     ended = end(held.operation, Outcome.UNKNOWN, why, now)
-    record_unstarted(store, ended)
+    if ended.kind is OperationKind.ASSESSMENT:
+        record_unstarted(store, ended)  # an installation's end is recorded by its run
     _ended(store, store.operations.save(held, ended).operation)
     return True
 

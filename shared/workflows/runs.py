@@ -6,9 +6,9 @@ from datetime import datetime
 from shared.cloud.clock import Clock
 from shared.domain.machine import Outcome
 from shared.domain.messages import AdvanceRun
-from shared.domain.operation import Operation, State, end
+from shared.domain.operation import Operation, State, end, is_turned_away
 from shared.domain.resource_id import parse_machine_id
-from shared.domain.run import Advance, Run, RunMachine, Step, advance, with_next_alarm
+from shared.domain.run import Advance, Run, RunMachine, Step, advance, claim_for, with_next_alarm
 from shared.store.runs import Loaded
 from shared.store.store import Store
 from shared.store.table import Conflict
@@ -18,18 +18,17 @@ log = logging.getLogger(__name__)
 
 
 def advance_run(store: Store, message: AdvanceRun, clock: Clock) -> None:
-    """Take the next step of a run. A closed one only gives back what it may still hold; an unknown one is nothing."""
+    """Take the next step of a run; nothing when it is closed or unknown."""
     loaded = store.runs.load(message.run)
-    if loaded is None:
+    if loaded is None or loaded.run.closed:
         return
-    if loaded.run.closed:
-        _release_all(store, loaded, clock.now())
-        return
-    decided = advance(loaded.run, loaded.machines, _facts(store, loaded), clock.now())
+    facts = _facts(store, loaded)
+    decided = advance(loaded.run, loaded.machines, facts, clock.now())
     after = _after(loaded.run, decided, message)
     try:
         for machine in decided.machines:
-            _release(store, loaded, machine, clock.now())
+            if machine.step is Step.ENDED:
+                _conclude(store, loaded.run, machine, facts.get(machine.machine), clock.now())
         if after != loaded.run or decided.machines:
             store.runs.save(loaded, after, decided.machines)
     except Conflict:
@@ -59,25 +58,25 @@ def _note(run_id: str, decided: Advance) -> None:
                  machine.outcome or "", machine.reason.code if machine.reason else "")  # fmt: skip
 
 
-def _release_all(store: Store, loaded: Loaded, now: datetime) -> None:
-    """A start that raced with the closing may have claimed a machine; an unused claim would block it for ever."""
-    for machine in loaded.machines:
-        held = store.operations.in_flight(parse_machine_id(machine.machine))
-        if held and held.operation.attempt == loaded.run.id and held.operation.state is State.CLAIMED:
-            _release(store, loaded, machine, now)
+def _conclude(store: Store, run: Run, machine: RunMachine, fact: Operation | None, now: datetime) -> None:
+    """What ended without a result of Azure's is written down before the run's row says so. Safe to repeat.
+
+    Raises Conflict when the machine is being started.
+    """
+    operation = fact if fact and fact.state is State.ENDED else _give_back(store, run, machine, now)
+    if operation.installation is None and not is_turned_away(operation):
+        record_unstarted(store, operation)
 
 
-def _release(store: Store, loaded: Loaded, machine: RunMachine, now: datetime) -> None:
-    """A machine that ends unstarted gives its claim back first. Raises Conflict when the claim is being used."""
+def _give_back(store: Store, run: Run, machine: RunMachine, now: datetime) -> Operation:
+    """The unstarted attempt, ended: its claim is given back; where there is none, none can be made any more."""
     held = store.operations.in_flight(parse_machine_id(machine.machine))
-    ours = held is not None and held.operation.attempt == loaded.run.id
-    if machine.step is not Step.ENDED or held is None or not ours:
-        return
-    if held.operation.state is not State.CLAIMED:
-        raise Conflict("The claim is being used.")
-    unstarted = end(held.operation, Outcome.NOT_STARTED, machine.reason, now)
-    record_unstarted(store, unstarted)
-    store.operations.save(held, unstarted)
+    if held and held.operation.attempt == run.id and held.operation.state is State.CLAIMED:
+        return store.operations.save(held, end(held.operation, Outcome.NOT_STARTED, machine.reason, now)).operation
+    unstarted = end(claim_for(run, machine.machine, now), Outcome.NOT_STARTED, machine.reason, now)
+    if not store.operations.refuse(unstarted):
+        raise Conflict("The machine is being started.")
+    return unstarted
 
 
 def _facts(store: Store, loaded: Loaded) -> dict[str, Operation]:

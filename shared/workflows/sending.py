@@ -63,8 +63,8 @@ def send(azure: Azure, store: Store, record: Record, held: Held, call: Callable[
         store.buckets.block(machine.address.subscription, machine.location, pause, azure.clock.now())
     log.info("sent machine=%s attempt=%s kind=%s state=%s reason=%s", after.machine, after.attempt, after.kind,
              after.state, after.reason.code if after.reason else "")  # fmt: skip
-    if after.state is State.ENDED:
-        record_unstarted(store, after)
+    if after.state is State.ENDED and after.kind is OperationKind.ASSESSMENT:
+        record_unstarted(store, after)  # an installation's end is recorded by its run
     kept = _save(store, held, after, answer, azure.clock.now())
     go_on(store, kept, delay)
 

@@ -89,6 +89,16 @@ class Faults:
             return Fault(f"answered after {seconds:.0f} s", self._then(seconds))
         return Fault("done, no answer in time", self._then(READ_TIMEOUT, requests.exceptions.ReadTimeout()))
 
+    def late_refusal(self) -> Fault:
+        """Busy, said so late that the run has taken its next step meanwhile."""
+        seconds = self._random.uniform(12, 25)
+
+        def order(act: Act) -> Any:  # noqa: ANN401
+            self._hub.pause(seconds)
+            return error_response(409, "Conflict")
+
+        return Fault(f"409 after {seconds:.0f} s", order)
+
     def _then(self, seconds: float, failure: Exception | None = None) -> Order:
         def order(act: Act) -> Any:  # noqa: ANN401 - whatever the step answers
             answer = act()
@@ -126,8 +136,8 @@ class Faults:
             return _lost("never connected", NeverConnected())
         if step.verb == "operation":
             return Fault("404", lambda act: error_response(self._random.choice((404, 410)), "NotFound"))
-        status = 409 if step.verb.endswith("Patches") else 429
-        return Fault(str(status), lambda act: error_response(status, "Conflict"))
+        status = self._random.choice((409, 403)) if step.verb.endswith("Patches") else 429
+        return Fault(str(status), lambda act: error_response(status, "Refused"))
 
     def _stale(self, step: Step) -> Fault:
         """Somebody else wrote every row of the transaction meanwhile, to the same values."""

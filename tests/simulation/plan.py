@@ -1,9 +1,11 @@
 """What a seed decides before anything runs: the fleet, the clocks, how bad the day is, and who asks for what."""
 
+from collections.abc import Iterator
 from random import Random
 
 import msgspec
 
+from tests.simulation.points import COMMON, RARE
 from tests.simulation.wishes import Target, Wish, draw_wishes
 
 SDK_EVERY = 20
@@ -12,6 +14,10 @@ TEMPLATES = 16
 """Fleets there are; a seed's fleet is its remainder."""
 LARGEST_SKEW = 4.0
 """Seconds an instance's clock is wrong at most."""
+LATE = "late"
+"""Side of a point at which Azure refuses late instead of the worker dying."""
+_AIMED_COMMON, _AIMED_RARE, _AIMED_LATE = 0.04, 0.4, 0.4
+"""How often a seed aims at a common or a rare crash point, and at a late refusal."""
 TIGHT_SHARE = 0.1
 """Seeds in which other work of the app has used the throttle up; their clocks are right."""
 
@@ -33,6 +39,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     replays: bool
     expiring: bool  # Azure forgets an operation's address soon after its end
     wishes: list[Wish]
+    targets: list[str]
 
 
 def is_sdk(seed: int) -> bool:
@@ -55,7 +62,16 @@ def draw_plan(seed: int, random: Random, fleet: list[Target]) -> Plan:
         replays=random.random() < 0.5,
         expiring=random.random() < 0.2,
         wishes=draw_wishes(random, fleet, faulty_for),
+        targets=list(_targets(random)),
     )
+
+
+def _targets(random: Random) -> Iterator[str]:
+    for points, share in ((COMMON, _AIMED_COMMON), (RARE, _AIMED_RARE)):
+        crashes = (f"{point} {side}" for point in points for side in ("before", "after"))
+        yield from (crash for crash in crashes if random.random() < share)
+    if random.random() < _AIMED_LATE:
+        yield f"installation_start arm.installPatches {LATE}"
 
 
 def _outage(random: Random, within: float) -> tuple[float, float, str]:

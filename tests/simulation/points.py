@@ -1,4 +1,47 @@
-"""Crash points: every function with every kind of I/O step it takes, as `function place.verb`."""
+"""Crash points: every function with every kind of I/O step it takes, as `function place.verb`.
 
-COMMON: tuple[str, ...] = ()
-RARE: tuple[str, ...] = ()
+A step that is named here and no longer taken, or taken and not named, fails the simulation.
+"""
+
+
+def _points(**steps: str) -> tuple[str, ...]:
+    return tuple(f"{function} {step}" for function, named in steps.items() for step in named.split())
+
+
+COMMON = _points(
+    agenda_timer="agenda.scan agenda.write fleet.write operations.get run.get",
+    assessment_request="machines.get operations.get",
+    assessment_start=("arm.assessPatches machines.get operations.get operations.write "),
+    assessment_timer="buckets.get machines.scan queue.send",
+    fleet_count="fleet.scan fleet.write machines.scan",
+    installation_request="machines.get operations.get",
+    installation_start="machines.get run.get run.scan",
+    inventory_subscription="arm.list fleet.scan fleet.transact machines.scan machines.transact",
+    operation_follow=(
+        "arm.graph arm.operation history.write machines.get machines.write operations.get "
+        "operations.write queue.send updates.scan "
+    ),
+    run_advance="operations.get queue.send run.get run.scan ",
+)
+"""Met often by chance."""
+
+RARE = _points(
+    agenda_timer="queue.send agenda.transact run.scan",
+    assessment_request="agenda.write buckets.get buckets.write operations.transact queue.send",
+    assessment_start=(
+        "agenda.write arm.machine buckets.get buckets.write machines.write operations.transact poison.write queue.send"
+    ),
+    assessment_timer="machines.transact buckets.write fleet.scan fleet.write",
+    fleet_count="poison.write",
+    installation_request="run.get run.scan agenda.write operations.transact queue.send run.transact",
+    installation_start=(
+        "arm.installPatches arm.machine buckets.get buckets.write "
+        "operations.get operations.transact operations.write poison.write queue.send"
+    ),
+    inventory_subscription="fleet.write poison.write queue.send",
+    inventory_timer="arm.list fleet.write queue.send",
+    operation_follow="operations.transact updates.transact arm.machine history.transact poison.write",
+    poison="poison.write",
+    run_advance="history.write machines.write run.transact operations.transact operations.write poison.write",
+)
+"""Seldom met: seeds aim at them."""

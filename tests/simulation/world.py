@@ -84,6 +84,7 @@ class World:
         self.host.start_timers()
         self.host.start_wishes(plan.wishes)
         scheduler.rate, self.host.duplicates = plan.rate, 0.03
+        scheduler.targets = set(plan.targets)
         for at, name in plan.restarts:
             scheduler.at(at, self._restarting(name))
         for start, end, place in plan.outages:

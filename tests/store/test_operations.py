@@ -161,3 +161,19 @@ def test_of_two_senders_at_once_exactly_one_sends(operations: Operations) -> Non
             reading, barrier = held(operations), Barrier(2)
             assert sorted(pool.map(send, [barrier, barrier], [reading, reading])) == [False, True]
             finish(operations)
+
+
+def test_a_refused_attempt_can_never_be_claimed_and_holds_nothing(operations: Operations) -> None:
+    asked = operation()
+    refused = end(asked, Outcome.NOT_STARTED, reason("NoTimeLeft"), NOW)
+    assert operations.refuse(refused)
+    assert not operations.refuse(refused)
+    assert not operations.claim(asked)
+    assert operations.in_flight(ADDRESS) is None
+    assert operations.attempt(ADDRESS, asked.attempt) == refused
+
+
+def test_an_attempt_that_was_claimed_cannot_be_refused(operations: Operations) -> None:
+    asked = operation()
+    assert operations.claim(asked)
+    assert not operations.refuse(end(asked, Outcome.NOT_STARTED, reason("NoTimeLeft"), NOW))

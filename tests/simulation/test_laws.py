@@ -1,0 +1,48 @@
+"""CI's share of the simulation: a minute of fresh seeds, and every guard of the design taken out in turn."""
+
+import itertools
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.report import simulation_report
+from tests.simulation.runner import Runner
+from tests.simulation.world import Parts
+
+PROJECT = Path(__file__).resolve().parents[2]
+SHARE = 60.0
+"""Seconds of fresh seeds; up to as many again when something was met too seldom by then."""
+SEEDS_FOR_A_MUTANT = 400
+"""Far fewer than CI's share lives: a mutant that passes them would pass CI."""
+
+
+@pytest.mark.timeout(400)
+def test_a_minute_of_fresh_seeds_breaks_no_law(pytestconfig: pytest.Config) -> None:
+    """Printed at the end of the run, with its coverage; a failing seed with its story."""
+    command = [sys.executable, "-m", "tests.simulation", "--seconds", f"{SHARE:.0f}"]  # with settled hashes: repeatable
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    simulation_report(pytestconfig).extend(done.stdout.splitlines())
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_guard_taken_out_is_noticed(name: str, pytestconfig: pytest.Config) -> None:
+    seeds, law = _caught(MUTANTS[name])
+    simulation_report(pytestconfig).append(f"mutant '{name}': law '{law}' broke within {seeds} seeds")
+    assert law, f"{name}: not noticed in {seeds} seeds"
+
+
+def _caught(parts: Parts) -> tuple[int, str]:
+    """After how many fresh seeds which law broke first; no law when none did."""
+    first = int(time.time()) * SEEDS_FOR_A_MUTANT
+    for lived, outcome in enumerate(Runner(parts).run(itertools.count(first), lambda: True), 1):
+        if outcome.broken:
+            return lived, outcome.broken[0].law
+        if lived == SEEDS_FOR_A_MUTANT:
+            break
+    return SEEDS_FOR_A_MUTANT, ""
