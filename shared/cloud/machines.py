@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from shared.cloud.azure import Azure
-from shared.cloud.errors import CloudError, error_of, reading
+from shared.cloud.errors import reading
+from shared.cloud.paging import items
 from shared.domain.machine import Kind, Machine, OperatingSystem, PatchSettings
 from shared.domain.resource_id import ARC_TYPE, VM_TYPE, machine_id
 
@@ -15,20 +16,8 @@ _SYSTEMS = {system.value.lower(): system for system in OperatingSystem}
 
 def subscriptions(azure: Azure) -> list[str]:
     """Ids of every enabled subscription that the identity sees. Raises CloudError."""
-    from azure.core.rest import HttpRequest
-
-    url, found = f"{azure.endpoint}/subscriptions?api-version={SUBSCRIPTIONS_VERSION}", []
-    while url:
-        with reading():
-            response = azure.send(HttpRequest("GET", url))
-        if response.status_code != 200:
-            raise CloudError(response.status_code, *error_of(response))
-        page = response.json()
-        found += [
-            str(each["subscriptionId"]).lower() for each in page["value"] if each.get("state") in (None, "Enabled")
-        ]
-        url = page.get("nextLink") or ""
-    return found
+    every = items(azure, f"{azure.endpoint}/subscriptions?api-version={SUBSCRIPTIONS_VERSION}")
+    return [str(each["subscriptionId"]).lower() for each in every if each.get("state") in (None, "Enabled")]
 
 
 def machines(azure: Azure, subscription: str) -> Iterator[Machine]:

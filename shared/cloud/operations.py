@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 
-from shared.cloud import graph
+from shared.cloud import activity, graph
 from shared.cloud.azure import Azure
 from shared.cloud.clock import NOISE
 from shared.cloud.errors import reading, retry_after
-from shared.domain.operation import Operation, OperationKind
+from shared.domain.operation import Operation, OperationKind, State
 from shared.domain.resource_id import MachineId, parse_machine_id
 
 # When Azure does not say when to look again, seconds (ours).
@@ -79,7 +79,8 @@ def _is_result(document: dict[str, Any]) -> bool:
 
 
 def trace(azure: Azure, operation: Operation) -> dict[str, Any] | None:
-    """The summary of an operation that started at or after our claim: a VM's instance view, then Resource Graph.
+    """What shows that an operation of ours started: a VM's instance view, then Resource Graph, each by a start not
+    before our claim, then the activity log by our request id, which only says that it runs.
 
     None proves nothing. Raises CloudError.
     """
@@ -89,7 +90,10 @@ def trace(azure: Azure, operation: Operation) -> dict[str, Any] | None:
         started = datetime.fromisoformat(summary["startTime"]) if summary.get("startTime") else None
         if started and started >= since:
             return summary
-    return graph.summary_since(azure, machine, operation.kind, since)
+    found = graph.summary_since(azure, machine, operation.kind, since)
+    if found is None and operation.state is State.UNCONFIRMED and activity.was_accepted(azure, operation):
+        return {"status": "InProgress"}
+    return found
 
 
 def is_running(summary: dict[str, Any]) -> bool:

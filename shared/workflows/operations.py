@@ -69,7 +69,7 @@ def _look(azure: Azure, store: Store, record: Record, held: Held) -> None:
     if operation.state is State.UNCONFIRMED:
         held = store.operations.save(held, confirmed(operation, azure.clock.now()))
     if following.is_running(body):
-        _look_again(azure, store, held, wait)
+        _keep_looking(azure, store, held, wait)
     else:
         _ended(store, conclude(azure, store, record, held, body))
 

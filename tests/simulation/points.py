@@ -11,37 +11,38 @@ def _points(**steps: str) -> tuple[str, ...]:
 COMMON = _points(
     agenda_timer="agenda.scan agenda.write fleet.write operations.get run.get",
     assessment_request="machines.get operations.get",
-    assessment_start=("arm.assessPatches machines.get operations.get operations.write "),
+    assessment_start="machines.get operations.get operations.write",
     assessment_timer="buckets.get machines.scan queue.send",
     fleet_count="fleet.scan fleet.write machines.scan",
     installation_request="machines.get operations.get",
     installation_start="machines.get run.get run.scan",
     inventory_subscription="arm.list fleet.scan fleet.transact machines.scan machines.transact",
-    operation_follow=(
-        "arm.graph arm.operation history.write machines.get machines.write operations.get "
-        "operations.write queue.send updates.scan "
-    ),
-    run_advance="operations.get queue.send run.get run.scan ",
+    operation_follow="""
+        arm.graph arm.operation history.write machines.get machines.write operations.get operations.write
+        queue.send updates.scan
+    """,
+    run_advance="operations.get queue.send run.get run.scan",
 )
 """Met often by chance."""
 
 RARE = _points(
-    agenda_timer="queue.send agenda.transact run.scan",
+    agenda_timer="agenda.transact queue.send run.scan",
     assessment_request="agenda.write buckets.get buckets.write operations.transact queue.send",
-    assessment_start=(
-        "agenda.write arm.machine buckets.get buckets.write machines.write operations.transact poison.write queue.send"
-    ),
-    assessment_timer="machines.transact buckets.write fleet.scan fleet.write",
+    assessment_start="""
+        agenda.write arm.assessPatches arm.machine buckets.get buckets.write machines.write operations.transact
+        poison.write queue.send
+    """,
+    assessment_timer="buckets.write fleet.scan fleet.write machines.transact",
     fleet_count="poison.write",
-    installation_request="run.get run.scan agenda.write operations.transact queue.send run.transact",
-    installation_start=(
-        "arm.installPatches arm.machine buckets.get buckets.write "
-        "operations.get operations.transact operations.write poison.write queue.send"
-    ),
+    installation_request="agenda.write operations.transact queue.send run.get run.scan run.transact",
+    installation_start="""
+        arm.installPatches arm.machine buckets.get buckets.write operations.get operations.transact operations.write
+        poison.write queue.send
+    """,
     inventory_subscription="fleet.write poison.write queue.send",
     inventory_timer="arm.list fleet.write queue.send",
-    operation_follow="operations.transact updates.transact arm.machine history.transact poison.write",
+    operation_follow="arm.activity arm.machine history.transact operations.transact poison.write updates.transact",
     poison="poison.write",
-    run_advance="history.write machines.write run.transact operations.transact operations.write poison.write",
+    run_advance="history.write machines.write operations.transact operations.write poison.write run.transact",
 )
 """Seldom met: seeds aim at them."""

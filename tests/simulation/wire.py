@@ -102,4 +102,6 @@ def _verb(request: Request) -> str:
         return last if last.endswith("Patches") else "graph"
     if "/locations/" in path:
         return "operation"
+    if last == "values":
+        return "activity"
     return "list" if last in ("virtualMachines", "machines", "subscriptions") else "machine"

@@ -5,7 +5,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from threading import Lock
 
-from infra.local.sandbox import admin, arm, graph, inventory, patching
+from infra.local.sandbox import activity, admin, arm, graph, inventory, patching
 from infra.local.sandbox.catalogue import CatalogueEntry
 from infra.local.sandbox.config import SandboxConfig, seeded_guid
 from infra.local.sandbox.guests import Guest
@@ -13,6 +13,7 @@ from infra.local.sandbox.http import Refusal, Request, Response
 from infra.local.sandbox.identity import Caller
 from infra.local.sandbox.openid import identity_answer
 from infra.local.sandbox.routes import (
+    ACTIVITY_VERSIONS,
     COMPUTE_VERSIONS,
     GRAPH_VERSIONS,
     HYBRID_VERSIONS,
@@ -69,6 +70,12 @@ _ROUTES = (
         patching.operation_result,
     ),
     Route("POST", "/providers/Microsoft.ResourceGraph/resources", GRAPH_VERSIONS, graph.query_resources),
+    Route(
+        "GET",
+        f"{_SUBSCRIPTION}/providers/Microsoft.Insights/eventtypes/management/values",
+        ACTIVITY_VERSIONS,
+        activity.list_events,
+    ),
 )
 
 _NOBODY = Caller("", "")
