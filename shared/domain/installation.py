@@ -4,14 +4,25 @@ Source of the fields: Microsoft.Compute VirtualMachines_InstallPatches and Micro
 Machines_InstallPatches. Spelling variants seen in documentation and in real use are accepted here and nowhere else.
 """
 
-import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from shared.domain.errors import RequestError, invalid
 from shared.domain.machine import OperatingSystem
+from shared.domain.reading import field_error
+from shared.domain.selection import (
+    LINUX_WORDS,
+    NAME_MASK,
+    PACKAGE_MASK,
+    WINDOWS_WORDS,
+    kb_numbers,
+    masks,
+    reboot_word,
+    require_selection,
+    whole_security,
+    words,
+)
 
 # Our own ceiling for one request; Azure publishes none for the API (its portal allows 235 minutes).
 LONGEST_REQUEST = timedelta(hours=24)
@@ -20,47 +31,9 @@ DEFAULT_DURATION = timedelta(minutes=235)
 # Time the smallest useful installation and a reboot need. Source: Update Manager documentation, "scheduled patching".
 _USEFUL = {OperatingSystem.WINDOWS: timedelta(minutes=15), OperatingSystem.LINUX: timedelta(minutes=5)}
 _REBOOT = {OperatingSystem.WINDOWS: timedelta(minutes=10), OperatingSystem.LINUX: timedelta(minutes=15)}
-# Longest list taken in one field; keeps a run row within Table Storage's 64 KiB per property.
-LONGEST_LIST = 200
-LONGEST_ENTRY = 200  # characters
 LARGEST_REQUEST = 16 * 1024  # characters of the whole request as it is kept; half of what a property holds
 # Room to start within the window (ours): clock guards and time-out of one send (39 s, domain/run.py), a queue's wait.
 START_ROOM = timedelta(minutes=2)
-
-_WINDOWS_WORDS = (
-    "Critical",
-    "Security",
-    "UpdateRollUp",
-    "FeaturePack",
-    "ServicePack",
-    "Definition",
-    "Tools",
-    "Updates",
-)
-_LINUX_WORDS = ("Critical", "Security", "Other")
-_VARIANTS = {
-    "criticalupdate": "Critical",
-    "securityupdate": "Security",
-    "definitionupdate": "Definition",
-    "others": "Other",
-    "tool": "Tools",
-    "update": "Updates",
-}
-_REBOOT_WORDS = {
-    "ifrequired": "IfRequired",
-    "rebootifrequired": "IfRequired",
-    "never": "Never",
-    "neverreboot": "Never",
-    "always": "Always",
-    "alwaysreboot": "Always",
-}
-_KB = re.compile(r"(?:KB)?([0-9]{1,10})", re.IGNORECASE)
-_NAME_MASK = re.compile(r"[A-Za-z0-9*?]+")  # spec: alphanumerics plus * and ?
-_PACKAGE_MASK = re.compile(
-    r"[A-Za-z0-9*?\[\]!.+:~^_%=-]+"
-)  # characters of Debian and RPM names and versions, and masks
-_PATH = re.compile(r"at `\$\.?([^`]*)`")
-_UNKNOWN_FIELD = re.compile(r"unknown field `([^`]*)`")
 
 
 class WindowsParameters(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -100,7 +73,7 @@ def read_installation(body: bytes, system: OperatingSystem, *, is_vm: bool) -> I
     another operating system, nothing selected, a duration that leaves no time for one installation.
     """
     request = _decode(body)
-    reboot = _reboot_setting(request.reboot_setting)
+    reboot = reboot_word(request.reboot_setting, "rebootSetting")
     windows, linux = _parameters(request, system, is_vm=is_vm)
     duration = _duration(request.maximum_duration, is_vm=is_vm)
     least = shortest(system, reboot) + START_ROOM
@@ -124,17 +97,9 @@ def _decode(body: bytes) -> InstallationRequest:
     try:
         return msgspec.json.decode(body or b"null", type=InstallationRequest)
     except msgspec.ValidationError as error:
-        raise invalid(_target(str(error)), f"{str(error).split(' - at')[0]}.") from error
+        raise field_error(error) from error
     except msgspec.DecodeError as error:
         raise RequestError(400, "InvalidRequestContent", f"The request body is not JSON: {error}.", "body") from error
-
-
-def _target(message: str) -> str:
-    path, unknown = _PATH.search(message), _UNKNOWN_FIELD.search(message)
-    names = [path.group(1) if path else "", unknown.group(1) if unknown else ""]
-    if "missing required field" in message:
-        names.append(message.split("`")[1])
-    return ".".join(name for name in names if name) or "body"
 
 
 def _parameters(
@@ -153,20 +118,20 @@ def _windows(given: WindowsParameters | None) -> WindowsParameters:
     if given is None:
         raise invalid("windowsParameters", "windowsParameters is required for a Windows machine.")
     at = "windowsParameters"
-    classes = _words(given.classifications_to_include, _WINDOWS_WORDS, f"{at}.classificationsToInclude")
-    include = _kbs(given.kb_numbers_to_include, f"{at}.kbNumbersToInclude")
-    masks = _masks(given.patch_name_masks_to_include, _NAME_MASK, f"{at}.patchNameMasksToInclude")
-    _require_selection(at, classes, include, masks)
+    classes = words(given.classifications_to_include, WINDOWS_WORDS, f"{at}.classificationsToInclude")
+    include = kb_numbers(given.kb_numbers_to_include, f"{at}.kbNumbersToInclude")
+    names = masks(given.patch_name_masks_to_include, NAME_MASK, f"{at}.patchNameMasksToInclude")
+    require_selection(at, classes, include, names)
     published = given.max_patch_publish_date
     return WindowsParameters(
         classifications_to_include=classes,
         kb_numbers_to_include=include,
-        kb_numbers_to_exclude=_kbs(given.kb_numbers_to_exclude, f"{at}.kbNumbersToExclude"),
+        kb_numbers_to_exclude=kb_numbers(given.kb_numbers_to_exclude, f"{at}.kbNumbersToExclude"),
         exclude_kbs_requiring_reboot=given.exclude_kbs_requiring_reboot,
         max_patch_publish_date=published.replace(tzinfo=UTC) if published and published.tzinfo is None else published,
-        patch_name_masks_to_include=masks,
-        patch_name_masks_to_exclude=_masks(
-            given.patch_name_masks_to_exclude, _NAME_MASK, f"{at}.patchNameMasksToExclude"
+        patch_name_masks_to_include=names,
+        patch_name_masks_to_exclude=masks(
+            given.patch_name_masks_to_exclude, NAME_MASK, f"{at}.patchNameMasksToExclude"
         ),
     )
 
@@ -175,84 +140,18 @@ def _linux(given: LinuxParameters | None, *, is_vm: bool) -> LinuxParameters:
     if given is None:
         raise invalid("linuxParameters", "linuxParameters is required for a Linux machine.")
     at = "linuxParameters"
-    classes = _words(given.classifications_to_include, _LINUX_WORDS, f"{at}.classificationsToInclude")
-    include = _masks(given.package_name_masks_to_include, _PACKAGE_MASK, f"{at}.packageNameMasksToInclude")
-    _require_selection(at, classes, include)
+    classes = words(given.classifications_to_include, LINUX_WORDS, f"{at}.classificationsToInclude")
+    include = masks(given.package_name_masks_to_include, PACKAGE_MASK, f"{at}.packageNameMasksToInclude")
+    require_selection(at, classes, include)
     if given.maintenance_run_id is not None and not is_vm:
         raise invalid(f"{at}.maintenanceRunId", "maintenanceRunId exists for Azure VMs only.")
-    exclude = _masks(given.package_name_masks_to_exclude, _PACKAGE_MASK, f"{at}.packageNameMasksToExclude")
+    exclude = masks(given.package_name_masks_to_exclude, PACKAGE_MASK, f"{at}.packageNameMasksToExclude")
     return LinuxParameters(
-        classifications_to_include=_whole_security(classes, f"{at}.classificationsToInclude"),
+        classifications_to_include=whole_security(classes, f"{at}.classificationsToInclude"),
         package_name_masks_to_include=include,
         package_name_masks_to_exclude=exclude,
         maintenance_run_id=given.maintenance_run_id,
     )
-
-
-def _whole_security(classes: tuple[str, ...] | None, target: str) -> tuple[str, ...] | None:
-    """Azure's Linux extension treats Critical and Security as one: it widens one alone, and rejects one plus Other."""
-    chosen = set(classes or ())
-    if "Other" in chosen and len(chosen & {"Critical", "Security"}) == 1:
-        raise invalid(target, "On Linux, Critical and Security go together: give both with Other, or neither.")
-    return ("Critical", "Security") if chosen and "Other" not in chosen else classes
-
-
-def _require_selection(target: str, *lists: tuple[str, ...] | None) -> None:
-    if not any(lists):
-        raise invalid(target, "Select at least one classification or one entry of an include list.")
-
-
-def _words(given: tuple[str, ...] | None, known: tuple[str, ...], target: str) -> tuple[str, ...] | None:
-    table = {word.lower(): word for word in known}
-
-    def word(index: int, text: str) -> str:
-        key = text.replace(" ", "").lower()
-        singular = key.removesuffix("s")
-        found = (
-            table.get(key) or table.get(singular) or table.get(_VARIANTS.get(singular, _VARIANTS.get(key, "")).lower())
-        )
-        if found is None:
-            raise invalid(f"{target}[{index}]", f"'{text}' is not a classification here; use {', '.join(known)}.")
-        return found
-
-    return _each(given, target, word)
-
-
-def _kbs(given: tuple[str, ...] | None, target: str) -> tuple[str, ...] | None:
-    def number(index: int, text: str) -> str:
-        match = _KB.fullmatch(text.strip())
-        if match is None:
-            raise invalid(f"{target}[{index}]", f"'{text}' is not a KB number; write it like 5042881 or KB5042881.")
-        return match.group(1)
-
-    return _each(given, target, number)
-
-
-def _masks(given: tuple[str, ...] | None, pattern: re.Pattern[str], target: str) -> tuple[str, ...] | None:
-    def mask(index: int, text: str) -> str:
-        if not pattern.fullmatch(text):
-            raise invalid(
-                f"{target}[{index}]", f"'{text}' is not a name mask; it may hold a name and the wildcards * and ?."
-            )
-        return text
-
-    return _each(given, target, mask)
-
-
-def _each(given: tuple[str, ...] | None, target: str, read: Callable[[int, str], str]) -> tuple[str, ...] | None:
-    """Every entry read, doubles dropped, order kept; an empty list is the same as none."""
-    if given is not None and len(given) > LONGEST_LIST:
-        raise invalid(target, f"At most {LONGEST_LIST} entries are taken in one list.")
-    if any(len(text) > LONGEST_ENTRY for text in given or ()):
-        raise invalid(target, f"An entry may have at most {LONGEST_ENTRY} characters.")
-    return tuple(dict.fromkeys(read(index, text) for index, text in enumerate(given or ()))) or None
-
-
-def _reboot_setting(text: str) -> str:
-    word = _REBOOT_WORDS.get(text.strip().lower())
-    if word is None:
-        raise invalid("rebootSetting", f"'{text}' is not a reboot setting; use IfRequired, Never or Always.")
-    return word
 
 
 def _duration(given: timedelta | None, *, is_vm: bool) -> timedelta:

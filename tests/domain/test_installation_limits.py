@@ -11,8 +11,6 @@ import pytest
 from shared.domain.errors import RequestError
 from shared.domain.installation import (
     DEFAULT_DURATION,
-    LONGEST_ENTRY,
-    LONGEST_LIST,
     LONGEST_REQUEST,
     InstallationRequest,
     read_installation,
@@ -20,6 +18,7 @@ from shared.domain.installation import (
 )
 from shared.domain.machine import OperatingSystem
 from shared.domain.run import install_now, last_send, opens
+from shared.domain.selection import LONGEST_ENTRY, LONGEST_LIST
 from tests.domain.samples import NOW
 
 WINDOWS, LINUX = OperatingSystem.WINDOWS, OperatingSystem.LINUX

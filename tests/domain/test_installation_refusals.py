@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from shared.domain.errors import RequestError
-from shared.domain.installation import LONGEST_ENTRY, LONGEST_LIST, InstallationRequest, read_installation
+from shared.domain.installation import InstallationRequest, read_installation
 from shared.domain.machine import OperatingSystem
+from shared.domain.selection import LONGEST_ENTRY, LONGEST_LIST
 
 WINDOWS, LINUX = OperatingSystem.WINDOWS, OperatingSystem.LINUX
 ONE_CLASS = {"classificationsToInclude": ["Security"]}

@@ -1,0 +1,26 @@
+"""From what a decoder says of a body to the field that its sender has to mend."""
+
+import re
+
+import msgspec
+
+from shared.domain.errors import RequestError, invalid
+
+_PATH = re.compile(r"at `\$\.?([^`]*)`")
+_UNKNOWN_FIELD = re.compile(r"unknown field `([^`]*)`")
+
+
+def field_error(error: msgspec.ValidationError, under: str = "") -> RequestError:
+    """The decoder's complaint as 400 `InvalidParameter`; `under` is the path of the part that was decoded."""
+    message = str(error)
+    found = _target(message)
+    target = ".".join(name for name in (under, "" if found == "body" and under else found) if name)
+    return invalid(target, f"{message.split(' - at')[0]}.")
+
+
+def _target(message: str) -> str:
+    path, unknown = _PATH.search(message), _UNKNOWN_FIELD.search(message)
+    names = [path.group(1) if path else "", unknown.group(1) if unknown else ""]
+    if "missing required field" in message:
+        names.append(message.split("`")[1])
+    return ".".join(name for name in names if name) or "body"
