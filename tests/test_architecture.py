@@ -43,8 +43,8 @@ SDK_HOMES: dict[str, set[str]] = {
 IMPORTS_SDK_AT_THE_TOP = {("shared/cloud/gate.py", "azure.core")}
 
 # What a pure module can need. A module that reads the world (os, time, random, socket, logging ...) is not here.
-PURE = {"calendar", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "itertools", "math",
-        "msgspec", "re", "shared", "typing", "uuid", "zoneinfo"}  # fmt: skip
+PURE = {"calendar", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "heapq", "itertools",
+        "math", "msgspec", "operator", "re", "shared", "typing", "uuid", "zoneinfo"}  # fmt: skip
 IMPURE_CALLS = {"now", "utcnow", "today", "uuid1", "uuid4", "open", "print", "input", "__import__", "getenv"}
 
 MOST_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS = 300, 40, 6
