@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from shared.domain.bucket import SLOT_LIFE
 from shared.domain.machine import Assessment, Installation, Outcome
 from shared.domain.reason import Reason, reason
 
@@ -160,6 +161,12 @@ def is_turned_away(operation: Operation) -> bool:
 def with_slot(operation: Operation, slot: datetime) -> Operation:
     """A claim whose next start has a slot of Azure's throttle."""
     return msgspec.structs.replace(operation, not_before=slot, paced=True)
+
+
+def has_slot(operation: Operation, now: datetime) -> bool:
+    """Whether a claim holds a slot of Azure's throttle for its next start, and one that may still be used."""
+    slot = operation.not_before
+    return operation.paced and slot is not None and now <= slot + SLOT_LIFE
 
 
 def seconds_to_wait(operation: Operation, now: datetime) -> int:

@@ -18,6 +18,7 @@ from shared.domain.operation import (
     State,
     answered,
     confirmed,
+    has_slot,
     leave_by,
     seconds_to_wait,
     sending,
@@ -35,10 +36,11 @@ log = logging.getLogger(__name__)
 def when_due(store: Store, record: Record, held: Held, now: datetime) -> tuple[Held, int]:
     """A claim, and in how many seconds it may be sent: Azure's Retry-After first, then a slot of its throttle.
 
-    A slot is leased once and kept until it is used. Raises Conflict when somebody else moved the operation on.
+    A slot is leased once and kept until it is used, or is too old for that. Raises Conflict when somebody else moved
+    the operation on.
     """
     wait = seconds_to_wait(held.operation, now)
-    if wait or held.operation.paced:
+    if wait or has_slot(held.operation, now):
         return held, wait
     machine = record.machine
     (slot,) = store.buckets.lease(machine.address.subscription, machine.location, 1, now)

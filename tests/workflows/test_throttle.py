@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.bucket import GUEST_PATCH_BURST
+from shared.domain.bucket import GUEST_PATCH_BURST, SLOT_LIFE
 from shared.domain.machine import Outcome
 from shared.domain.operation import ASSESSMENT_PATIENCE, State
 from tests.cloud.world import Json
@@ -101,3 +101,18 @@ def test_requests_beyond_the_burst_are_spread_out(house: House, vm: bool) -> Non
     assert timedelta(seconds=29) <= letter.due - house.clock.now <= timedelta(seconds=31)
     house.run()
     assert len(house.posts(machine["id"])) == 1
+
+
+@pytest.mark.parametrize(("late", "again"), [(SLOT_LIFE, False), (SLOT_LIFE + timedelta(seconds=1), True)])
+def test_a_slot_that_was_not_used_for_too_long_is_leased_anew(house: House, late: timedelta, again: bool) -> None:
+    """After an outage everything that waited would leave at once, on top of a bucket that was full all the time."""
+    machine = house.know(house.one(vm=True))
+    house.assess(machine)
+    house.clock.now += late
+    house.store.buckets.lease(*place(house, machine), GUEST_PATCH_BURST, house.now)
+    house.step()
+    operation = house.in_flight(machine)
+    assert operation is not None
+    assert operation.state is (State.CLAIMED if again else State.ACCEPTED)
+    house.run()
+    assert [post["status"] for post in house.posts(machine["id"])] == [202]
