@@ -22,11 +22,15 @@ SPEED = 800.0
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What kind of cloud. `speed` divides every duration inside machines; a port of 0 is chosen free."""
+    """What kind of cloud. `speed` divides every duration inside machines; a port of 0 is chosen free.
+
+    `crowded`: all machines in one subscription and region, so that they share one throttle.
+    """
 
     machines: int = 60
     seed: int = 1
     speed: float = SPEED
+    crowded: bool = False
     workers: int = 2
     port: int = 0
     app: Path = PROJECT
@@ -60,6 +64,7 @@ def sandbox_arguments(options: Options, folder: Path, guest: Path | None) -> lis
     arguments = ["--port", "0", "--identity-port", "0", "--app-audience", AUDIENCE]
     arguments += ["--seed", str(options.seed), "--machines", str(options.machines), "--speed", str(options.speed)]
     arguments += ["--run-dir", str(folder / "sandbox")]
+    arguments += ["--crowded"] if options.crowded else []
     return [*arguments, "--guest", str(guest)] if guest else arguments
 
 

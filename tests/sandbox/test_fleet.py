@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from infra.local.sandbox.catalogue import load_catalogue
+from infra.local.sandbox.places import estate
 from infra.local.sandbox.systems import SYSTEMS
 from tests.sandbox.world import World, version_of
 
@@ -106,3 +107,9 @@ def test_some_machines_carry_an_assessment_from_before() -> None:
     earlier = [view["availablePatchSummary"] for view in views if "availablePatchSummary" in view]
     assert 0 < len(earlier) < len(views)
     assert all(summary["lastModifiedTime"] < "2026-11-19T09" for summary in earlier)
+
+
+def test_a_crowded_estate_shares_one_throttle() -> None:
+    places = estate(1, crowded=True).places
+    assert len({(place.subscription, place.location) for place in places}) == 1
+    assert {place.group for place in places} == {place.group for place in estate(1).places}

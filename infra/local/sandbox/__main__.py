@@ -22,6 +22,7 @@ def main() -> None:
         speed=options.speed,
         app_audience=options.app_audience,
         origin=f"https://127.0.0.1:{arm.getsockname()[1]}",
+        crowded=options.crowded,
     )
     sandbox = Sandbox(config, clock=lambda: datetime.now(UTC), catalogue=load_catalogue(), guest=_guest(options.guest))
     asyncio.run(serve(sandbox, arm, identity, options.run_dir))
@@ -34,6 +35,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same fleet")
     parser.add_argument("--machines", type=int, default=60)
     parser.add_argument("--speed", type=float, default=120.0, help="divides the durations inside machines")
+    parser.add_argument("--crowded", action="store_true", help="all machines in one subscription and region")
     parser.add_argument("--run-dir", type=Path, required=True, help="where the certificate files go")
     parser.add_argument("--guest", type=Path, help="root folder of a real Debian; one Arc machine is made of it")
     parser.add_argument("--app-audience", default=APP_AUDIENCE)

@@ -32,6 +32,8 @@ class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True):
     speed: float = 120.0
     app_audience: str = APP_AUDIENCE
     origin: str = "https://127.0.0.1"
+    crowded: bool = False
+    """All machines in one subscription and region, so that they share one throttle."""
 
     def scaled(self, seconds: float) -> timedelta:
         """A duration inside Azure as it passes here."""

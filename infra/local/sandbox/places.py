@@ -48,11 +48,13 @@ _SITE_GROUPS = (
 _CLOUD_GROUPS = ((2, "rg-multicloud-eus", "eastus"), (1, "rg-multicloud-test-weu", "westeurope"))
 
 
-def estate(seed: int) -> Estate:
-    """Three subscriptions, four regions, a dozen resource groups."""
+def estate(seed: int, *, crowded: bool = False) -> Estate:
+    """Three subscriptions, four regions, a dozen resource groups. Crowded: all in one subscription and region."""
     guids = [seeded_guid(seed, "subscription", name) for name in _NAMES]
 
     def made(groups: Sequence[tuple[int, str, str]]) -> tuple[Place, ...]:
+        if crowded:
+            groups = [(0, group, "westeurope") for _, group, _ in groups]
         return tuple(Place(subscription=guids[at], group=group, location=region) for at, group, region in groups)
 
     return Estate(

@@ -26,7 +26,7 @@ class State:
         self, config: SandboxConfig, catalogue: Sequence[CatalogueEntry], guest: Guest | None, now: datetime
     ) -> None:
         self.config = config
-        self.estate = estate(config.seed)
+        self.estate = estate(config.seed, crowded=config.crowded)
         self.machines = make_fleet(config, self.estate, catalogue, guest)
         self.identity = Identity(config)
         self.journal = Journal()
