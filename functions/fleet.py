@@ -1,6 +1,8 @@
 """The fleet: filtered pages of machines, the summary, and the app's own health."""
 
 import base64
+from datetime import datetime
+from typing import Any
 
 import azure.functions as func
 import msgspec
@@ -10,10 +12,12 @@ from functions.queue import CONNECTION, handle
 from functions.web import Call, answer, next_link, page_size, reply
 from shared.domain.errors import RequestError, invalid
 from shared.domain.fleet import Status
+from shared.domain.index import Cursor, Filter
 from shared.domain.machine import Kind, OperatingSystem
 from shared.domain.messages import CountFleet
-from shared.wiring import Services
-from shared.workflows.fleet import Cursor, Filter, count_fleet, list_machines, read_health
+from shared.wiring import Services, new_id
+from shared.workflows.fleet import list_machines, read_health, read_summary
+from shared.workflows.index import count_fleet
 
 blueprint = func.Blueprint()
 _ANYBODY = func.AuthLevel.ANONYMOUS
@@ -32,7 +36,7 @@ def fleet_machines(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(route="fleet/summary", methods=["GET"], auth_level=_ANYBODY)
 def fleet_summary(req: func.HttpRequest) -> func.HttpResponse:
-    """The counts as last rebuilt, with the instant they are from."""
+    """The counts of the index, with the instant they are from; `Age` says how many seconds ago that was."""
     return answer(req, _summary)
 
 
@@ -47,16 +51,25 @@ def fleet_count(msg: func.QueueMessage) -> None:
 
 
 def _machines(call: Call) -> func.HttpResponse:
-    page = list_machines(call.services.store, _filter(call), page_size(call, PAGE, LARGEST_PAGE), _cursor(call))
-    body = {"value": [overview(record) for record in page.records]}
-    return reply({**body, "nextLink": next_link(call, "fleet/machines", page.next)} if page.next else body)
+    now = call.services.azure.clock.now()
+    page = list_machines(call.services.store, _filter(call), page_size(call, PAGE, LARGEST_PAGE), _cursor(call), now)
+    body: dict[str, Any] = {"value": [overview(record) for record in page.records], "asOf": page.as_of}
+    if page.next:
+        body["nextLink"] = next_link(call, "fleet/machines", page.next)
+    return reply(body, headers=_age(page.as_of, now))
 
 
 def _summary(call: Call) -> func.HttpResponse:
-    summary = call.services.store.fleet.summary()
+    now = call.services.azure.clock.now()
+    summary = read_summary(call.services.store, now)
     if summary is None:
         raise RequestError(404, "NoSummaryYet", "The fleet has not been counted yet; take the inventory first.")
-    return reply(msgspec.to_builtins(msgspec.structs.asdict(summary)))
+    return reply(msgspec.to_builtins(msgspec.structs.asdict(summary)), headers=_age(summary.at, now))
+
+
+def _age(as_of: datetime | None, now: datetime) -> dict[str, str]:
+    """How old an answer is, in whole seconds. Source of the header: RFC 9111, section 5.1."""
+    return {"Age": str(max(0, int((now - as_of).total_seconds())))} if as_of else {}
 
 
 def _health(call: Call) -> func.HttpResponse:
@@ -64,8 +77,8 @@ def _health(call: Call) -> func.HttpResponse:
     return reply({"status": "Degraded" if health.problems else "Healthy", **msgspec.to_builtins(health)})
 
 
-def _count(built: Services, _: CountFleet) -> None:
-    count_fleet(built.store, built.azure.clock.now())
+def _count(built: Services, message: CountFleet) -> None:
+    count_fleet(built.store, message, built.azure.clock, new_id)
 
 
 def _filter(call: Call) -> Filter:

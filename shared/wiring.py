@@ -18,6 +18,7 @@ from shared.store.agenda import Agenda
 from shared.store.buckets import Buckets
 from shared.store.fleet import Fleet
 from shared.store.history import History
+from shared.store.index import Index
 from shared.store.machines import Machines
 from shared.store.operations import Operations
 from shared.store.poison import Poisons
@@ -72,6 +73,7 @@ def build_store(table: Callable[[str], Table], queues: Queues) -> Store:
         buckets=Buckets(table("buckets")),
         history=History(table("history")),
         fleet=Fleet(table("fleet")),
+        index=Index(table("index")),
         poison=Poisons(table("poison")),
         queues=queues,
     )

@@ -16,6 +16,10 @@ PROOFS = {
         "10,000 days on which everything goes wrong break no law", ("-m", "proof", "-s", "tests/simulation")
     ),
     "guest": Proof("a real Debian root really assessed and really upgraded by apt", ("-m", "guest", "tests")),
+    "reading": Proof(
+        "100,000 machines in storage: how long pages and the summary take, what they cost, what a worker holds",
+        ("-m", "proof", "-s", "tests/benchmarks/test_reading.py"),
+    ),
 }
 
 

@@ -34,13 +34,13 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Counts over the machines that exist, as of one instant."""
 
     at: datetime
-    machines: int
-    by_status: dict[str, int]
-    by_kind: dict[str, int]
-    by_os: dict[str, int]
-    by_subscription: dict[str, int]
-    pending_by_classification: dict[str, int]
-    reasons: dict[str, int]
+    machines: int = 0
+    by_status: dict[str, int] = {}
+    by_kind: dict[str, int] = {}
+    by_os: dict[str, int] = {}
+    by_subscription: dict[str, int] = {}
+    pending_by_classification: dict[str, int] = {}
+    reasons: dict[str, int] = {}
 
 
 def status_of(record: Record) -> tuple[Status, Reason | None]:
@@ -59,26 +59,30 @@ def status_of(record: Record) -> tuple[Status, Reason | None]:
 
 def summarise(records: Iterable[Record], now: datetime) -> Summary:
     """Count the fleet; deleted machines are left out."""
-    counts = {name: Counter[str]() for name in ("status", "kind", "os", "subscription", "pending", "reasons")}
-    total = 0
-    for record in records:
-        if record.deleted:
-            continue
+    return count(Summary(at=now), records)
+
+
+def count(so_far: Summary, records: Iterable[Record]) -> Summary:
+    """The same counts with these machines added; deleted ones are left out."""
+    statuses, kinds, systems = Counter(so_far.by_status), Counter(so_far.by_kind), Counter(so_far.by_os)
+    subscriptions, reasons = Counter(so_far.by_subscription), Counter(so_far.reasons)
+    pending, total = Counter(so_far.pending_by_classification), so_far.machines
+    for record in (each for each in records if each.deleted is None):
         total += 1
         status, why = status_of(record)
-        counts["status"][status] += 1
-        counts["kind"][record.machine.kind] += 1
-        counts["os"][record.machine.os] += 1
-        counts["subscription"][record.machine.address.subscription] += 1
-        counts["pending"].update(record.assessment.counts if record.assessment else {})
-        counts["reasons"].update([why.code] if why else [])
+        statuses[status.value] += 1
+        kinds[record.machine.kind.value] += 1
+        systems[record.machine.os.value] += 1
+        subscriptions[record.machine.address.subscription] += 1
+        pending.update(record.assessment.counts if record.assessment else {})
+        reasons.update([why.code] if why else [])
     return Summary(
-        at=now,
+        at=so_far.at,
         machines=total,
-        by_status=dict(counts["status"]),
-        by_kind=dict(counts["kind"]),
-        by_os=dict(counts["os"]),
-        by_subscription=dict(counts["subscription"]),
-        pending_by_classification=dict(counts["pending"]),
-        reasons=dict(counts["reasons"]),
+        by_status=dict(statuses),
+        by_kind=dict(kinds),
+        by_os=dict(systems),
+        by_subscription=dict(subscriptions),
+        pending_by_classification=dict(pending),
+        reasons=dict(reasons),
     )

@@ -43,7 +43,10 @@ class FollowOperation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CountFleet(msgspec.Struct, frozen=True, kw_only=True):
-    """Rebuild the fleet's summary."""
+    """Rebuild the fleet's index and its counts. With `build`: take that step of a rebuild that has begun."""
+
+    build: int | None = None
+    step: int = 0
 
 
 Message = ListSubscription | StartAssessment | StartInstallation | AdvanceRun | FollowOperation | CountFleet

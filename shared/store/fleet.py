@@ -1,14 +1,15 @@
-"""Table `fleet`: the directory of resource groups, how each subscription's inventory went, and the fleet's summary."""
+"""Table `fleet`: the directory of resource groups, how each subscription's inventory went, and when timers ran."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
 
-from shared.domain.fleet import Subscription, Summary
+from shared.domain.fleet import Subscription
 from shared.domain.resource_id import encode_key
 from shared.store.table import LARGEST_BATCH, Merge, Row, Table
 
-_SCOPES, _SUBSCRIPTIONS, _SUMMARY, _TIMERS = "scopes", "subscriptions", "summary", "timers"
+_SCOPES, _SUBSCRIPTIONS, _TIMERS = "scopes", "subscriptions", "timers"
 
 
 class Fleet:
@@ -29,6 +30,10 @@ class Fleet:
         before = f"{encode_key(subscription)}}}" if subscription else ""
         return [row.key for row in self._table.scan(_SCOPES, prefix, before)]
 
+    def scopes_from(self, first: str) -> Iterator[str]:
+        """In key order from this one on, read as they are needed."""
+        return (row.key for row in self._table.scan(_SCOPES, first))
+
     def save_subscription(self, subscription: Subscription) -> None:
         self._merge(_SUBSCRIPTIONS, encode_key(subscription.id), subscription)
 
@@ -36,13 +41,6 @@ class Fleet:
         return [
             msgspec.json.decode(str(r.values["value"]), type=Subscription) for r in self._table.scan(_SUBSCRIPTIONS)
         ]
-
-    def save_summary(self, summary: Summary) -> None:
-        self._merge(_SUMMARY, _SUMMARY, summary)
-
-    def summary(self) -> Summary | None:
-        row = self._table.get(_SUMMARY, _SUMMARY)
-        return msgspec.json.decode(str(row.values["value"]), type=Summary) if row else None
 
     def timer_ran(self, name: str, now: datetime) -> None:
         self._table.write(Merge(Row(partition=_TIMERS, key=name, values={"at": now})))

@@ -48,7 +48,7 @@ def _poison(row: Row) -> Poison:
         {
             "queue": row.partition,
             "id": row.key,
-            "text": f"{row.values['text']}{row.values.get('rest', '')}",
+            "text": str(row.values["text"]) + str(row.values.get("rest", "")),
             "why": str(row.values.get("why") or "unknown: the worker stopped before it could say why"),
             "parked": str(row.values["parked"]),
         },

@@ -6,6 +6,7 @@ from shared.store.agenda import Agenda
 from shared.store.buckets import Buckets
 from shared.store.fleet import Fleet
 from shared.store.history import History
+from shared.store.index import Index
 from shared.store.machines import Machines
 from shared.store.operations import Operations
 from shared.store.poison import Poisons
@@ -25,5 +26,6 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     buckets: Buckets
     history: History
     fleet: Fleet
+    index: Index
     poison: Poisons
     queues: Queues

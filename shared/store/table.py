@@ -21,12 +21,13 @@ LARGEST_BATCH = 100  # entities of one partition
 LARGEST_TRANSACTION = 4 * 1024 * 1024  # bytes
 LARGEST_KEY = 512  # characters of either key (1 KiB of UTF-16)
 LARGEST_PROPERTY = 32 * 1024  # characters of one string property (64 KiB of UTF-16)
+LARGEST_BINARY = 64 * 1024  # bytes of one binary property
 LARGEST_ENTITY = 1024 * 1024  # bytes
 MOST_PROPERTIES = 252
 _OTHER_SIZE = 16  # bytes of a number or a time, at most
 _FORBIDDEN = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
 
-Value = str | int | float | bool | datetime
+Value = str | bytes | int | float | bool | datetime
 
 
 class Conflict(Exception):
@@ -84,21 +85,27 @@ class Table:
         """Makes the table when it is not there."""
         self._service.create_table_if_not_exists(self._name)
 
-    def get(self, partition: str, key: str) -> Row | None:
+    def get(self, partition: str, key: str, only: Sequence[str] = ()) -> Row | None:
+        """The row, or None; of its properties those that `only` names, or all."""
         from azure.core.exceptions import ResourceNotFoundError
 
         try:
-            return _row(self._client.get_entity(partition, key))
+            return _row(self._client.get_entity(partition, key, **_select(only)))
         except ResourceNotFoundError as error:
             if _is_table_missing(error):
                 raise
             return None
 
-    def page(self, partition: str, first: str = "", before: str = "", size: int = 1000) -> list[Row]:
+    def page(
+        self, partition: str, first: str = "", before: str = "", size: int = 1000, only: Sequence[str] = ()
+    ) -> list[Row]:
         """Up to `size` rows of a partition in key order, keys from `first` up to but not including `before`."""
         query = "PartitionKey eq @p and RowKey ge @f" + (" and RowKey lt @b" if before else "")
         entities = self._client.query_entities(
-            query, parameters={"p": partition, "f": first, "b": before}, results_per_page=min(size, 1000)
+            query,
+            parameters={"p": partition, "f": first, "b": before},
+            results_per_page=min(size, 1000),
+            **_select(only),
         )
         rows = []
         for entity in entities:
@@ -185,8 +192,8 @@ def _checked_size(row: Row) -> int:
     """Bytes of the row, as Azure counts them. Raises ValueError when it is not a legal one."""
     if not (_is_key(row.partition) and _is_key(row.key) and row.key):
         raise ValueError(f"Table Storage forbids the key '{row.partition[:LARGEST_KEY]}' / '{row.key[:LARGEST_KEY]}'.")
-    sizes = [_size(value) if isinstance(value, str) else _OTHER_SIZE for value in row.values.values()]
-    if len(row.values) > MOST_PROPERTIES or any(size > 2 * LARGEST_PROPERTY for size in sizes):
+    sizes = [_value_size(value) for value in row.values.values()]
+    if len(row.values) > MOST_PROPERTIES or any(size > LARGEST_BINARY for size in sizes):
         raise ValueError(f"The row '{row.key}' has too many properties or one that is too long.")
     whole = _size(row.partition) + _size(row.key) + sum(_size(name) for name in row.values) + sum(sizes)
     if whole > LARGEST_ENTITY:
@@ -196,6 +203,12 @@ def _checked_size(row: Row) -> int:
 
 def _is_key(text: str) -> bool:
     return not _FORBIDDEN.search(text) and _size(text) <= 2 * LARGEST_KEY
+
+
+def _value_size(value: Value) -> int:
+    if isinstance(value, bytes):
+        return len(value)
+    return _size(value) if isinstance(value, str) else _OTHER_SIZE
 
 
 def _size(text: str) -> int:
@@ -212,8 +225,14 @@ def _plain(value: Value) -> Value:
     return datetime.fromisoformat(value.isoformat()) if isinstance(value, datetime) else value
 
 
+def _select(only: Sequence[str]) -> dict[str, Any]:
+    return {"select": ["PartitionKey", "RowKey", *only]} if only else {}
+
+
 def _row(entity: TableEntity) -> Row:
-    values = {name: _plain(value) for name, value in entity.items() if name not in ("PartitionKey", "RowKey")}
+    """Without the empty places that storage sends for chosen properties which the row does not have."""
+    named = ((name, value) for name, value in entity.items() if name not in ("PartitionKey", "RowKey"))
+    values = {name: _plain(value) for name, value in named if value is not None}
     etag = str(entity.metadata["etag"])
     return Row(partition=entity["PartitionKey"], key=entity["RowKey"], values=values, etag=etag)
 

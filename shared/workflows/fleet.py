@@ -3,44 +3,35 @@
 import logging
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import groupby, islice
 
 import msgspec
 
-from shared.domain.fleet import Subscription, Summary, status_of, summarise
+from shared.domain.errors import RequestError
+from shared.domain.fleet import Subscription, Summary
+from shared.domain.index import Cursor, Filter, Head, Hit, find, is_wanted, reaches
 from shared.domain.machine import Record
-from shared.domain.messages import POISON_SUFFIX, QUEUES
+from shared.domain.messages import POISON_SUFFIX, QUEUES, CountFleet
 from shared.domain.poison import Poison
-from shared.domain.resource_id import encode_key
+from shared.store.index import Gone, Shown
+from shared.store.packs import Blocks
 from shared.store.store import Store
 
 log = logging.getLogger(__name__)
 # Agenda items are due every two minutes at the latest; one that is this late means that the agenda timer stands still.
 AGENDA_LATE_SECONDS = 180
-
-
-class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which machines to show; empty means any. Compared without case, as Azure does; tags `name` or `name=value`."""
-
-    subscription: str = ""
-    group: str = ""
-    kind: str = ""
-    os: str = ""
-    status: str = ""
-    tags: tuple[str, ...] = ()
-
-
-class Cursor(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the next page begins: a resource group's key and a row in it."""
-
-    scope: str
-    row: str = ""
+# Packs whose text is read by one call (ours): about a megabyte on the wire.
+PACKS_A_CALL = 4
+# Looks at an index before a reader is told to come again (ours): two rebuilds must have ended within one request.
+TRIES = 3
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """Some machines, and where to go on."""
+    """Some machines as they were known at `as_of` or later, and where to go on. No `as_of`: there is no index yet."""
 
-    records: tuple[Record, ...]
-    next: Cursor | None
+    records: tuple[Record, ...] = ()
+    next: Cursor | None = None
+    as_of: datetime | None = None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,25 +46,32 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...]
 
 
-def list_machines(store: Store, wanted: Filter, size: int, after: Cursor | None) -> Page:
-    """Up to `size` machines in key order. Reads only the resource groups that the filter leaves."""
-    found: list[Record] = []
-    for scope, row, record in _walk(store, wanted, after):
-        if not _matches(record, wanted):
-            continue
-        if len(found) == size:
-            return Page(records=tuple(found), next=Cursor(scope=scope, row=row))
-        found.append(record)
-    return Page(records=tuple(found), next=None)
+def list_machines(store: Store, wanted: Filter, size: int, after: Cursor | None, now: datetime) -> Page:
+    """Up to `size` machines in key order, read from the index alone: what is shown is as old as the index.
+
+    So every page of any filter costs one read for the head, one for each few packs it searches and one for each pack it
+    shows machines of. A page goes on by key: it neither repeats nor skips a machine that is in the index before and
+    after a rebuild. A reader of an index that is not fresh asks for a rebuild; `GET {machineId}` is never old.
+
+    Raises RequestError 503 when the index was replaced again and again while it was read.
+    """
+    shown = store.index.shown()
+    _ask(store, shown, now)
+    for _ in range(TRIES):
+        if shown.head is None:
+            return Page()
+        try:
+            return _page(store, shown.head, wanted, size, after)
+        except Gone:
+            shown = store.index.shown()
+    raise RequestError(503, "IndexChanging", "The fleet's index changed while it was read; ask again.")
 
 
-def count_fleet(store: Store, now: datetime) -> Summary:
-    """Rebuild the summary from every resource group's partition."""
-    records = (record for scope in store.fleet.scopes() for record in store.machines.in_scope(scope))
-    summary = summarise(records, now)
-    store.fleet.save_summary(summary)
-    log.info("fleet counted machines=%d", summary.machines)
-    return summary
+def read_summary(store: Store, now: datetime) -> Summary | None:
+    """The counts of the index, from one row; None before it was first built. Asks for a newer one like a page."""
+    shown = store.index.shown()
+    _ask(store, shown, now)
+    return shown.head.summary if shown.head else None
 
 
 def read_health(store: Store, now: datetime) -> Health:
@@ -105,24 +103,27 @@ def _problems(
             yield f"Subscription {subscription.id}: {subscription.reason.message} ({subscription.reason.detail})"
 
 
-def _walk(store: Store, wanted: Filter, after: Cursor | None) -> Iterator[tuple[str, str, Record]]:
-    group = f"|{encode_key(wanted.group)}" if wanted.group else ""
-    for scope in store.fleet.scopes(wanted.subscription):
-        if not scope.endswith(group) or (after and scope < after.scope):
-            continue
-        first = after.row if after and scope == after.scope else ""
-        yield from ((scope, row, record) for row, record in store.machines.from_row(scope, first))
+def _ask(store: Store, shown: Shown, now: datetime) -> None:
+    if is_wanted(shown.head, shown.asked, now):
+        store.index.ask(now)
+        store.queues.send(CountFleet())
 
 
-def _matches(record: Record, wanted: Filter) -> bool:
-    machine = record.machine
-    pairs = [(wanted.kind, machine.kind), (wanted.os, machine.os), (wanted.status, status_of(record)[0])]
-    if record.deleted or any(text and text.lower() != value.lower() for text, value in pairs):
-        return False
-    tags = {name.lower(): value.lower() for name, value in machine.tags.items()}
-    return all(_has_tag(tags, tag) for tag in wanted.tags)
+def _page(store: Store, head: Head, wanted: Filter, size: int, after: Cursor | None) -> Page:
+    found = list(islice(_hits(store, head, wanted, after), size + 1))
+    records: list[Record] = []
+    for _, group in groupby(found[:size], key=lambda each: each[0].name):
+        hits = list(group)
+        records += store.index.records(head.number, hits[0][0], [hit.number for _, hit in hits])
+    following = found[size][1].at if len(found) > size else None
+    return Page(records=tuple(records), next=following, as_of=head.as_of)
 
 
-def _has_tag(tags: dict[str, str], wanted: str) -> bool:
-    name, equals, value = wanted.lower().partition("=")
-    return name in tags and (not equals or tags[name] == value)
+def _hits(store: Store, head: Head, wanted: Filter, after: Cursor | None) -> Iterator[tuple[Blocks, Hit]]:
+    """What is wanted, and the pack that holds it. The first pack often fills a page; then four are read at once."""
+    packs, together = [pack for pack in head.packs if reaches(pack, wanted, after)], 1
+    while packs:
+        for lines in store.index.lines(head.number, packs[:together]):
+            packs.pop(0)
+            yield from ((lines.blocks, hit) for hit in find(lines.text, wanted, after))
+        together = PACKS_A_CALL

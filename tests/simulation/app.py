@@ -22,7 +22,7 @@ from shared.domain.resource_id import parse_machine_id
 from shared.store.store import Store
 from shared.workflows.agenda import tend_agenda
 from shared.workflows.assessment import plan_assessments, request_assessment, start_assessment
-from shared.workflows.fleet import count_fleet
+from shared.workflows.index import count_fleet
 from shared.workflows.installation import request_installation, start_installation
 from shared.workflows.inventory import plan_inventory, take_inventory
 from shared.workflows.operations import follow
@@ -103,8 +103,7 @@ class Instance:
             case "operations":
                 follow(azure, store, _read(body, FollowOperation))
             case "fleet":
-                _read(body, CountFleet)
-                count_fleet(store, azure.clock.now())
+                count_fleet(store, _read(body, CountFleet), azure.clock, self._new_id)
 
 
 def _read(body: bytes, kind: type[_T]) -> _T:

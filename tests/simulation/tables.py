@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from azure.core.exceptions import ResourceNotFoundError
+from msgspec.structs import replace
 
 from shared.store.table import Change, Conflict, Delete, Insert, Merge, Replace, Row, Table, Value, check
 from tests.simulation.steps import Hub, Step
@@ -103,12 +104,16 @@ class TwinTable(Table):
     def ensure(self) -> None:
         self._account.ensure(self._name)
 
-    def get(self, partition: str, key: str) -> Row | None:
-        return self._hub.io(Step(self._name, "get", f"{partition} {key}"), lambda: self._get(partition, key))
+    def get(self, partition: str, key: str, only: Sequence[str] = ()) -> Row | None:
+        found = self._hub.io(Step(self._name, "get", f"{partition} {key}"), lambda: self._get(partition, key))
+        return _chosen(found, only) if found else None
 
-    def page(self, partition: str, first: str = "", before: str = "", size: int = 1000) -> list[Row]:
+    def page(
+        self, partition: str, first: str = "", before: str = "", size: int = 1000, only: Sequence[str] = ()
+    ) -> list[Row]:
         step = Step(self._name, "page", partition)
-        return self._hub.io(step, lambda: self._range(partition, first, before)[:size])
+        found = self._hub.io(step, lambda: self._range(partition, first, before)[:size])
+        return [_chosen(row, only) for row in found]
 
     def scan(self, partition: str, first: str = "", before: str = "") -> Iterator[Row]:
         """One page holds all that a simulation has; it is read when the first row is."""
@@ -142,6 +147,11 @@ class TwinTable(Table):
             return self._account.commit(self._name, [change])
         except Conflict:
             return ""
+
+
+def _chosen(row: Row, only: Sequence[str]) -> Row:
+    values = {name: value for name, value in row.values.items() if not only or name in only}
+    return replace(row, values=values)
 
 
 def _said(changes: Sequence[Change]) -> str:

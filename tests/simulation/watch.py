@@ -40,8 +40,8 @@ class Watch:
         row = after or before
         if row is None or row.key != "inflight":
             return
-        old = before.values["state"] if before else "new"
-        new = after.values["state"] if after else "ended"
+        old = str(before.values["state"]) if before else "new"
+        new = str(after.values["state"]) if after else "ended"
         if old != new:
             self.transitions[f"operation {old} -> {new}"] += 1
 

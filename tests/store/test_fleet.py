@@ -1,15 +1,14 @@
-"""The fleet's own rows: where machines are, how inventories went, the summary, and when timers ran."""
+"""The fleet's own rows: where machines are, how inventories went, and when timers ran."""
 
 import msgspec
 import pytest
-from msgspec.structs import replace
 
-from shared.domain.fleet import Subscription, summarise
+from shared.domain.fleet import Subscription
 from shared.domain.reason import reason
 from shared.domain.resource_id import machine_id
 from shared.store.fleet import Fleet
 from shared.store.table import Table
-from tests.domain.samples import NOW, assessment, minutes, record
+from tests.domain.samples import NOW, minutes
 
 S1, S2, S10 = "s1", "s2", "s10"
 
@@ -60,13 +59,13 @@ def test_subscriptions(fleet: Fleet) -> None:
     assert fleet.subscriptions()[0] == well
 
 
-def test_the_summary_is_the_last_one(fleet: Fleet) -> None:
-    assert fleet.summary() is None
-    first = summarise([record(), record(assessment=assessment(counts={"critical": 2}))], NOW)
-    fleet.save_summary(first)
-    assert fleet.summary() == first
-    fleet.save_summary(replace(first, machines=3))
-    assert fleet.summary() == replace(first, machines=3)
+def test_scopes_from_a_key_on(fleet: Fleet) -> None:
+    scopes = sorted(scope(each, group) for each in (S1, S2, S10) for group in "abc")
+    fleet.add_scopes(scopes)
+    for number, each in enumerate(scopes):
+        assert list(fleet.scopes_from(each)) == scopes[number:]
+        assert list(fleet.scopes_from(f"{each}0")) == scopes[number + 1 :]
+    assert list(fleet.scopes_from("")) == scopes
 
 
 def test_when_timers_ran(fleet: Fleet) -> None:
@@ -80,7 +79,6 @@ def test_when_timers_ran(fleet: Fleet) -> None:
 
 def test_the_kinds_of_rows_do_not_meet(fleet: Fleet) -> None:
     fleet.add_scopes([scope(S1, "a")])
-    fleet.save_subscription(Subscription(id="summary", at=NOW))
+    fleet.save_subscription(Subscription(id="timers", at=NOW))
     fleet.timer_ran("scopes", NOW)
-    assert fleet.summary() is None
     assert len(fleet.scopes()) == len(fleet.subscriptions()) == len(fleet.timers()) == 1

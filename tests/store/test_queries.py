@@ -8,13 +8,17 @@ import pytest
 from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueServiceClient
 
+from shared.cloud.clock import Clock
 from shared.domain.agenda import Item, ItemKind
+from shared.domain.index import Cursor, Filter
+from shared.domain.messages import CountFleet
 from shared.domain.resource_id import parse_machine_id
 from shared.store.queue import Queues
 from shared.store.store import Store
 from shared.store.table import Table
-from shared.wiring import build_store
-from shared.workflows.fleet import Cursor, Filter, count_fleet, list_machines, read_health
+from shared.wiring import build_store, new_id
+from shared.workflows.fleet import list_machines, read_health, read_summary
+from shared.workflows.index import count_fleet
 from shared.workflows.machines import read_installation, read_latest_assessment, read_operation, read_pending_updates
 from tests.domain.samples import NOW, RUN, VM, assessment, installation, machine, minutes, operation, run, run_machine
 from tests.store.wire import Sent, Wire
@@ -35,6 +39,7 @@ def store(watched_tables: TableServiceClient, watched_queues: QueueServiceClient
         return opened
 
     made = build_store(table, Queues(watched_queues))
+    made.queues.ensure("fleet")
     made.fleet.add_scopes([ADDRESS.scope])
     made.machines.save(ADDRESS.scope, [machine()], NOW)
     made.machines.set_assessment(ADDRESS, assessment())
@@ -53,11 +58,13 @@ def table_reads(wire: Wire) -> list[Sent]:
 def test_every_read_names_its_partition(store: Store, wire: Wire) -> None:
     """Every way of reading that a request or a message uses, judged by what went over the wire."""
     everything = Filter(subscription=ADDRESS.subscription, group="web", kind="AzureVM", tags=("env",))
-    list_machines(store, Filter(), 10, None)
-    list_machines(store, everything, 10, Cursor(scope=ADDRESS.scope, row=ADDRESS.row))
-    count_fleet(store, NOW)
+    for message in (CountFleet(), CountFleet(build=1)):
+        count_fleet(store, message, Clock(lambda: NOW), new_id)
+    assert list_machines(store, Filter(), 10, None, NOW).records
+    assert list_machines(store, everything, 10, Cursor(scope=ADDRESS.scope, row=ADDRESS.row), NOW).records == ()
+    store.index.forget(1)
     read_health(store, NOW + minutes(1))
-    store.fleet.summary()
+    read_summary(store, NOW)
     read_latest_assessment(store, ADDRESS)
     read_pending_updates(store, ADDRESS)
     read_installation(store, ADDRESS, installation().id)

@@ -25,7 +25,7 @@ from shared.domain.messages import (
 from shared.domain.operation import Operation
 from shared.workflows.agenda import tend_agenda
 from shared.workflows.assessment import plan_assessments, request_assessment, start_assessment
-from shared.workflows.fleet import count_fleet
+from shared.workflows.index import count_fleet
 from shared.workflows.installation import request_installation, start_installation
 from shared.workflows.inventory import plan_inventory, take_inventory
 from shared.workflows.operations import follow
@@ -187,4 +187,4 @@ class House(World):
             case FollowOperation():
                 follow(self.azure, self.store, message)
             case CountFleet():
-                count_fleet(self.store, self.now)
+                count_fleet(self.store, message, self.azure.clock, lambda: str(uuid.uuid4()))

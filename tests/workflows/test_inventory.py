@@ -5,8 +5,9 @@ import pytest
 from infra.local.sandbox.guests import GuestScript, ScriptedGuest
 from shared.cloud.errors import CloudError
 from shared.domain.errors import RequestError
+from shared.domain.index import Filter
 from shared.domain.resource_id import parse_machine_id
-from shared.workflows.fleet import Filter, list_machines, read_health
+from shared.workflows.fleet import list_machines, read_health, read_summary
 from shared.workflows.inventory import plan_inventory, take_inventory
 from shared.workflows.machines import read_machine
 from tests.workflows.conftest import Build
@@ -23,12 +24,12 @@ def house(build: Build) -> House:
 
 def shown(house: House) -> set[str]:
     """Machines as `/fleet/machines` lists them."""
-    return {record.machine.id for record in list_machines(house.store, Filter(), 1000, None).records}
+    return {record.machine.id for record in list_machines(house.store, Filter(), 1000, None, house.now).records}
 
 
 def test_every_machine_becomes_known(house: House) -> None:
     assert shown(house) == {machine["id"] for machine in house.fleet}
-    summary = house.store.fleet.summary()
+    summary = read_summary(house.store, house.now)
     assert summary is not None
     assert summary.machines == len(house.fleet)
     taken = house.store.fleet.subscriptions()
