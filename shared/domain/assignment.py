@@ -45,13 +45,18 @@ class AssignmentId(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def scope(self) -> str:
-        """Partition key of the assignments table: `sub|rg`, or `sub`."""
-        return "|".join(encode_key(part) for part in (self.subscription, self.group) if part)
+        """Partition key of the assignments table: one subscription, which is also listed as a whole."""
+        return encode_key(self.subscription)
 
     @property
     def row(self) -> str:
-        """Row key: a machine's assignments stand together, apart from those of dynamic scopes."""
-        return f"{self.machine.row if self.machine else 'scope'}|{encode_key(self.name)}"
+        """Row key: those of a resource group stand together, and in it those of one machine."""
+        return f"{encode_key(self.group)}|{self.machine.row if self.machine else 'scope'}|{encode_key(self.name)}"
+
+    @property
+    def key(self) -> str:
+        """One text for the whole address, equal for equal assignments."""
+        return f"{self.scope}|{self.row}"
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,8 @@ CONFIGURATION_TYPE = f"{PROVIDER}/maintenanceConfigurations"
 ASSIGNMENT_TYPE = f"{PROVIDER}/configurationAssignments"
 # Names of group and configuration together stay below this. Source: documentation of maintenance configurations.
 NAMES_BELOW = 128  # characters
+# Ours: two such names, a resource group and a subscription fit into one key of storage, 512 characters.
+LONGEST_KEY = 150
 _SHAPE = re.compile(
     r"/subscriptions/([^/]+)/resourcegroups/([^/]+)/providers/microsoft\.maintenance/maintenanceconfigurations/([^/]+)",
     re.IGNORECASE,
@@ -33,12 +35,13 @@ class ConfigurationId(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def scope(self) -> str:
-        """Partition key of the configurations table: one resource group."""
-        return f"{encode_key(self.subscription)}|{encode_key(self.group)}"
+        """Partition key of the configurations table: one subscription, which is also listed as a whole."""
+        return encode_key(self.subscription)
 
     @property
     def row(self) -> str:
-        return encode_key(self.name)
+        """Row key: those of one resource group stand together."""
+        return f"{encode_key(self.group)}|{encode_key(self.name)}"
 
     @property
     def key(self) -> str:
@@ -73,5 +76,6 @@ def check_name(name: str) -> None:
             f"'{name}' cannot be a name: no control characters, none of <>%&:\\?/#, no blank or full stop at its end."
         )
         raise invalid("name", message)
-    if len(name) >= NAMES_BELOW:
-        raise invalid("name", f"A name must be shorter than {NAMES_BELOW} characters.")
+    if len(name) >= NAMES_BELOW or len(encode_key(name)) > LONGEST_KEY:
+        text = f"A name has fewer than {NAMES_BELOW} characters, and few other than letters, digits and -_.()"
+        raise invalid("name", f"{text}.")

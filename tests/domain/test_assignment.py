@@ -14,24 +14,24 @@ from tests.domain.samples import ARC, SUBSCRIPTION, VM, machine
 @pytest.mark.parametrize(
     ("address", "text", "partition", "row"),
     [
-        (ON_VM, f"{VM}/providers/Microsoft.Maintenance/configurationAssignments/a", f"{SUBSCRIPTION}|web", "vm|vm1|a"),
+        (ON_VM, f"{VM}/providers/Microsoft.Maintenance/configurationAssignments/a", SUBSCRIPTION, "web|vm|vm1|a"),
         (
             on_machine(parse_machine_id(ARC), "A b"),
             f"{ARC}/providers/Microsoft.Maintenance/configurationAssignments/A b",
-            f"{SUBSCRIPTION}|web",
-            "arc|arc1|a~20b",
+            SUBSCRIPTION,
+            "web|arc|arc1|a~20b",
         ),
         (
             ON_GROUP,
             f"/subscriptions/{SUBSCRIPTION}/resourceGroups/Web/providers/Microsoft.Maintenance/configurationAssignments/web",
-            f"{SUBSCRIPTION}|web",
-            "scope|web",
+            SUBSCRIPTION,
+            "web|scope|web",
         ),
         (
             ON_SUBSCRIPTION,
             f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Maintenance/configurationAssignments/all",
             SUBSCRIPTION,
-            "scope|all",
+            "|scope|all",
         ),
     ],
 )

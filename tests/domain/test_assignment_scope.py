@@ -177,7 +177,7 @@ def test_ten_thousand_machines_against_twenty_scopes_are_quick() -> None:
     dice = random.Random(5)
     records = [record(replace(some_machine(dice), id=f"{some_machine(dice).id}{number}")) for number in range(10_000)]
     scopes = [scope(**some_filter(dice)) for _ in range(20)]
-    began = time.perf_counter()
+    began = time.process_time()
     found = select(scopes, records)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert len(found.chosen) + len(found.left_out) == 10_000

@@ -231,7 +231,7 @@ def test_the_last_wave_has_to_start_before_the_cut_off(reboot: str, soak: str, f
         assert (error.target, "cut-off" in error.message) == (f"{FLEET}.waves", True)
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "a?b", "a#b", " a", "a.", "a\n", "x" * (NAMES_BELOW - 3)])
+@pytest.mark.parametrize("name", ["", "a/b", "a?b", "a#b", " a", "a.", "a\n", "x" * (NAMES_BELOW - 3), "x y" * 40])
 def test_names_that_cannot_be(name: str) -> None:
     with pytest.raises(RequestError) as refused:
         configuration_id(SUBSCRIPTION, "ops", name)

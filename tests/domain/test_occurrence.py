@@ -224,11 +224,11 @@ def test_rules_of_a_zone_that_changed_are_followed() -> None:
 
 
 def test_twelve_windows_of_a_thousand_configurations_are_quick() -> None:
-    """Half a second is ten times what it takes here; years after the start, so that skipping ahead is measured too."""
+    """By the processor's time; years after the start, so that skipping ahead is measured too."""
     texts = ["6Hours", "Day", "2Weeks Saturday,Sunday", "Month day31", "Month Second Tuesday Offset4"]
     schedules = [schedule(texts[index % 5], "2015-01-01 02:30", zone=BERLIN) for index in range(1000)]
-    began = time.perf_counter()
+    began = time.process_time()
     found = [next_occurrences([each], instant("2026-03-01 00:00"), 12) for each in schedules]
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     assert all(len(windows) == 12 for windows in found)
     assert took < 0.9

@@ -1,0 +1,57 @@
+"""Table `configurations`: partition = subscription, row = `group|name`; so a group is one range, as a subscription is."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from shared.domain.configuration import Configuration
+from shared.domain.maintenance_id import ConfigurationId
+from shared.domain.resource_id import encode_key
+from shared.store.table import Delete, Insert, Replace, Row, Table
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration as read, with the ETag that guards the next change."""
+
+    configuration: Configuration
+    etag: str
+
+
+class Configurations:
+    """Every maintenance configuration."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def get(self, address: ConfigurationId) -> Stored | None:
+        row = self._table.get(address.scope, address.row)
+        return _stored(row) if row else None
+
+    def in_subscription(self, subscription: str) -> Iterator[Stored]:
+        """By resource group and name."""
+        return (_stored(row) for row in self._table.scan(encode_key(subscription)))
+
+    def in_group(self, subscription: str, group: str) -> Iterator[Stored]:
+        """By name."""
+        prefix = encode_key(group)
+        rows = self._table.scan(encode_key(subscription), f"{prefix}|", f"{prefix}}}")
+        return (_stored(row) for row in rows)
+
+    def save(self, configuration: Configuration, etag: str = "") -> str:
+        """Writes it and returns its new ETag; an empty `etag` makes a new one.
+
+        Raises Conflict when it is there already, or is no longer as it was read.
+        """
+        address, text = configuration.id, msgspec.json.encode(configuration).decode()
+        row = Row(partition=address.scope, key=address.row, values={"configuration": text}, etag=etag)
+        return self._table.write(Replace(row) if etag else Insert(row))
+
+    def delete(self, stored: Stored) -> None:
+        """Raises Conflict when it is no longer as it was read."""
+        address = stored.configuration.id
+        self._table.write(Delete(Row(partition=address.scope, key=address.row, values={}, etag=stored.etag)))
+
+
+def _stored(row: Row) -> Stored:
+    text = str(row.values["configuration"])
+    return Stored(configuration=msgspec.json.decode(text, type=Configuration), etag=row.etag)
