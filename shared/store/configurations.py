@@ -1,4 +1,4 @@
-"""Table `configurations`: partition = subscription, row = `group|name`; so a group is one range, as a subscription is."""
+"""Table `configurations`: partition = subscription, row = `group|name`: a group is one range, as a subscription is."""
 
 from collections.abc import Iterator
 
