@@ -37,7 +37,7 @@ class _Block(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_u
 
 
 class WindowsPatches(_Block, frozen=True):
-    """KB numbers without prefix; exclusion wins."""
+    """KB numbers with or without their prefix, as they were written; exclusion wins."""
 
     classifications_to_include: tuple[str, ...] | None = None
     kb_numbers_to_include: tuple[str, ...] | None = None
@@ -130,14 +130,23 @@ def _windows(given: WindowsPatches | None, fleet: Fleet) -> WindowsPatches | Non
     at = f"{AT}.windowsParameters"
     read = WindowsPatches(
         classifications_to_include=words(given.classifications_to_include, _WORDS, f"{at}.classificationsToInclude"),
-        kb_numbers_to_include=kb_numbers(given.kb_numbers_to_include, f"{at}.kbNumbersToInclude"),
-        kb_numbers_to_exclude=kb_numbers(given.kb_numbers_to_exclude, f"{at}.kbNumbersToExclude"),
+        kb_numbers_to_include=_kbs_as_written(given.kb_numbers_to_include, f"{at}.kbNumbersToInclude"),
+        kb_numbers_to_exclude=_kbs_as_written(given.kb_numbers_to_exclude, f"{at}.kbNumbersToExclude"),
         exclude_kbs_requiring_reboot=given.exclude_kbs_requiring_reboot,
     )
     require_selection(
         at, read.classifications_to_include, read.kb_numbers_to_include, fleet.patch_name_masks_to_include
     )
     return read
+
+
+def _kbs_as_written(given: tuple[str, ...] | None, target: str) -> tuple[str, ...] | None:
+    """Checked, but with the prefix, which Azure keeps too; the request strips it. A number is kept once."""
+    kb_numbers(given, target)
+    kept: dict[object, str] = {}
+    for text in given or ():
+        kept.setdefault(kb_numbers((text,), target), text.strip())
+    return tuple(kept.values()) or None
 
 
 def _linux(given: LinuxPatches | None) -> LinuxPatches | None:
@@ -161,8 +170,8 @@ def _linux(given: LinuxPatches | None) -> LinuxPatches | None:
 def _windows_request(given: WindowsPatches, fleet: Fleet, start: datetime) -> WindowsParameters:
     return WindowsParameters(
         classifications_to_include=words(given.classifications_to_include, WINDOWS_WORDS, ""),
-        kb_numbers_to_include=given.kb_numbers_to_include,
-        kb_numbers_to_exclude=given.kb_numbers_to_exclude,
+        kb_numbers_to_include=kb_numbers(given.kb_numbers_to_include, ""),
+        kb_numbers_to_exclude=kb_numbers(given.kb_numbers_to_exclude, ""),
         exclude_kbs_requiring_reboot=given.exclude_kbs_requiring_reboot,
         max_patch_publish_date=start - timedelta(days=fleet.deferral_days) if fleet.deferral_days else None,
         patch_name_masks_to_include=fleet.patch_name_masks_to_include,
