@@ -8,18 +8,36 @@ import msgspec
 # Source: "Troubleshoot API throttling errors", Compute resource provider limits (600 tokens, 200 a minute).
 GUEST_PATCH_BURST = 600
 GUEST_PATCH_PER_MINUTE = 200
+# Writes of one principal in one subscription, which every start is too. Counted in each region's bucket for itself:
+# a 429 of ARM's tells when several regions of a subscription together are too many.
+# Source: "Understand how Azure Resource Manager throttles requests" (200 tokens, 10 a second).
+ARM_WRITE_BURST = 200
+ARM_WRITES_PER_SECOND = 10
+# Left over in full buckets (ours): calls leave a little later than their slots, and what is full gains nothing
+# meanwhile. That is 15 s of guest patches, and 10 s of ARM writes, which others of the app need as well.
+GUEST_PATCH_RESERVE = 50
+ARM_WRITE_RESERVE = 100
 # Slots leased in one write (design, "pacing").
 LARGEST_LEASE = 50
 # How long after its instant a slot may be used (ours): a busy app is that late. A bucket that was full gains nothing
 # while nobody calls, so slots kept over an outage would all be used on top of it: after this they are leased anew.
-# Slots this late can exceed a full bucket once, by the 200 calls of one minute; Azure's 429 then moves the plan.
+# Slots this late can exceed a full bucket once, by the calls of less than a minute; Azure's 429 then moves the plan.
 SLOT_LIFE = timedelta(minutes=1)
+
+_PATCH = timedelta(minutes=1) / GUEST_PATCH_PER_MINUTE
+_PATCHES_AT_ONCE = _PATCH * (GUEST_PATCH_BURST - GUEST_PATCH_RESERVE - 1)
+_WRITE = timedelta(seconds=1) / ARM_WRITES_PER_SECOND
+_WRITES_AT_ONCE = _WRITE * (ARM_WRITE_BURST - ARM_WRITE_RESERVE - 1)
 
 
 class Bucket(msgspec.Struct, frozen=True, kw_only=True):
-    """`full_at` is when the bucket would be full again; before `blocked_until` nothing is sent at all."""
+    """`full_at` is when the bucket would be full again; before `blocked_until` nothing is sent at all.
+
+    `writes_full_at`: the same for ARM's writes.
+    """
 
     full_at: datetime | None = None
+    writes_full_at: datetime | None = None
     blocked_until: datetime | None = None
 
 
@@ -33,19 +51,19 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
 def lease(bucket: Bucket, count: int, now: datetime, until: datetime | None = None) -> Lease:
     """Take `count` slots, fewer when the next would be after `until`.
 
-    Within the burst they are all `now`, after it one every 60/200 s.
+    The first 100 are all `now`, then one comes every 1/10 s while the burst lasts, after it one every 60/200 s.
     """
-    interval = timedelta(minutes=1) / GUEST_PATCH_PER_MINUTE
     start = max(now, bucket.blocked_until or now)
-    full_at = max(bucket.full_at or start, start)
+    full_at, writes_full_at = (max(at or start, start) for at in (bucket.full_at, bucket.writes_full_at))
     slots: list[datetime] = []
     while len(slots) < count:
-        slot = max(start, full_at + interval - interval * GUEST_PATCH_BURST)
+        slot = max(start, full_at - _PATCHES_AT_ONCE, writes_full_at - _WRITES_AT_ONCE)
         if until and slot > until:
             break
         slots.append(slot)
-        full_at += interval
-    return Lease(bucket=msgspec.structs.replace(bucket, full_at=full_at), slots=tuple(slots))
+        full_at, writes_full_at = max(full_at, slot) + _PATCH, max(writes_full_at, slot) + _WRITE
+    left = msgspec.structs.replace(bucket, full_at=full_at, writes_full_at=writes_full_at)
+    return Lease(bucket=left, slots=tuple(slots))
 
 
 def block(bucket: Bucket, seconds: int, now: datetime) -> Bucket:
