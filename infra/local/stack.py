@@ -117,10 +117,10 @@ class Stack:
         self.azurite = Azurite.start(self.folder / "azurite", self.folder / "azurite.log")
         self._add(self.azurite.process, self.azurite.stop)
         sandbox = self._start("sandbox", sandbox_arguments(options, self.folder, guest.result()), {})
-        self.cloud = _ready(sandbox, Cloud)
+        self.cloud = ready(sandbox, Cloud)
         port = free_port()
         settings = app_settings(options, self.storage, self.cloud, f"https://127.0.0.1:{port}")
-        self.host = _ready(self._start("host", host_arguments(options, self.cloud, port), settings), Host)
+        self.host = ready(self._start("host", host_arguments(options, self.cloud, port), settings), Host)
 
     def _start(self, part: str, arguments: list[str], settings: Mapping[str, str]) -> child.Child:
         command, log = module_command(f"infra.local.{part}", arguments), self.folder / f"{part}.log"
@@ -133,7 +133,7 @@ class Stack:
         self._stops.append(stop)
 
 
-def _ready(started: child.Child, kind: type[T]) -> T:
+def ready(started: child.Child, kind: type[T]) -> T:
     """What the process says of itself in its first line, once it listens."""
     return started.wait_for(lambda: _first_line(started.said(), kind), START_SECONDS)
 

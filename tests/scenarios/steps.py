@@ -1,0 +1,122 @@
+"""Named steps of the app, told by the request it makes in each; and the watch that holds it there."""
+
+import asyncio
+import queue
+import re
+import threading
+from collections.abc import Callable
+
+import msgspec
+
+from tests.scenarios.relay import Seen
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the app stands while its request is held: before the server has it, or `after` the server has done it."""
+
+    name: str
+    after: bool
+    fits: Callable[[Seen], bool]
+
+
+class Caught(msgspec.Struct, frozen=True, kw_only=True):
+    """A held request. `release(True)` lets it go on; with False it never arrives, or its answer never does."""
+
+    step: Step
+    seen: Seen
+    release: Callable[[bool], None]
+
+
+class Steps:
+    """Holds the first request that fits each armed step, and remembers every start that left for ARM.
+
+    `distance`: seconds that each start takes on its way to ARM.
+    """
+
+    def __init__(self) -> None:
+        self.distance = 0.0
+        self._lock = threading.Lock()
+        self._armed: list[Step] = []
+        self.caught: queue.SimpleQueue[Caught] = queue.SimpleQueue()
+        self.starts: list[Seen] = []
+
+    def arm(self, *steps: Step) -> None:
+        with self._lock:
+            self._armed += steps
+
+    async def pass_on(self, seen: Seen) -> bool:
+        if seen.door == "ARM" and seen.status == 0 and is_start(seen):
+            self.starts.append(seen)
+            await asyncio.sleep(self.distance)
+        step = self._take(seen)
+        if step is None:
+            return True
+        loop = asyncio.get_running_loop()
+        held: asyncio.Future[bool] = loop.create_future()
+
+        def release(goes_on: bool) -> None:
+            loop.call_soon_threadsafe(held.set_result, goes_on)
+
+        self.caught.put(Caught(step=step, seen=seen, release=release))
+        return await held
+
+    def _take(self, seen: Seen) -> Step | None:
+        with self._lock:
+            found = next((each for each in self._armed if each.after == (seen.status > 0) and each.fits(seen)), None)
+            if found is not None:
+                self._armed.remove(found)
+            return found
+
+
+def is_start(seen: Seen) -> bool:
+    return seen.method == "POST" and seen.path.partition("?")[0].lower().endswith("/assesspatches")
+
+
+def _row(method: str, table: str, *words: str) -> Callable[[Seen], bool]:
+    """A request about one row, with these in its body."""
+
+    def fits(seen: Seen) -> bool:
+        about = re.search(rf"/{table}(\(|$|\?)", seen.path)
+        return seen.door == "Table" and seen.method == method and bool(about) and all(_has(seen, w) for w in words)
+
+    return fits
+
+
+def _batch(table: str, *words: str) -> Callable[[Seen], bool]:
+    """A transaction on a table, with these in its body."""
+
+    def fits(seen: Seen) -> bool:
+        is_batch = seen.door == "Table" and seen.path.partition("?")[0].endswith("/$batch")
+        return is_batch and bool(re.search(rf"/{table}[( ]", seen.body)) and all(_has(seen, word) for word in words)
+
+    return fits
+
+
+def _message(to: str) -> Callable[[Seen], bool]:
+    return lambda seen: seen.door == "Queue" and seen.method == "POST" and f"/{to}/messages" in seen.path
+
+
+def _has(seen: Seen, pattern: str) -> bool:
+    return re.search(pattern, seen.body) is not None
+
+
+CLAIM, SENDING = _batch("operations", "attempt", "claimed"), _row("PUT", "operations", r'"state": ?"sending"')
+ACCEPTED, END = _row("PUT", "operations", r'"state": ?"accepted"'), _batch("operations", "DELETE ", "inflight")
+
+INVENTORY = Step(name="inventory: machines read, not saved", after=False, fits=_batch("machines", '"seen"'))
+PLANNING = Step(name="planning: slots leased, no machine marked", after=False, fits=_batch("machines", '"planned"'))
+
+ASSESSING = (
+    Step(name="before the agenda's line", after=False, fits=_row("POST", "agenda")),
+    Step(name="on the agenda, not claimed", after=True, fits=_row("POST", "agenda")),
+    Step(name="claimed, not yet recorded as sending", after=True, fits=CLAIM),
+    Step(name="recorded as sending, nothing on the wire", after=True, fits=SENDING),
+    Step(name="on the wire, not yet at Azure", after=False, fits=is_start),
+    Step(name="Azure has accepted, its answer is on its way", after=True, fits=is_start),
+    Step(name="the answer is here, not recorded", after=False, fits=ACCEPTED),
+    Step(name="accepted, the next look not asked for", after=False, fits=_message("operations")),
+    Step(name="concluding: updates written, no history", after=False, fits=_row("PATCH", "history")),
+    Step(name="concluding: all is written but the end", after=False, fits=END),
+    Step(name="the end is recorded, the message not deleted", after=True, fits=END),
+)
+"""In the order in which an assessment goes through them."""
