@@ -9,8 +9,8 @@ import msgspec
 GUEST_PATCH_BURST = 600
 GUEST_PATCH_PER_MINUTE = 200
 # Writes of one principal in one subscription, which every start is too. Counted in each region's bucket for itself:
-# a 429 of ARM's tells when several regions of a subscription together are too many.
-# Source: "Understand how Azure Resource Manager throttles requests" (200 tokens, 10 a second).
+# three regions of one subscription stay under it once their bursts are over; where there are more, ARM's 429 paces.
+# Source: Azure Resource Manager, "Request limits and throttling", 2025-05-28 (200 tokens, 10 a second).
 ARM_WRITE_BURST = 200
 ARM_WRITES_PER_SECOND = 10
 # Left over in full buckets (ours): calls leave a little later than their slots, and what is full gains nothing

@@ -7,7 +7,7 @@ BURST, PER_MINUTE = 600, 200
 """Guest patch policy by "Troubleshoot API throttling errors", Compute."""
 
 WRITES_BURST, WRITES_PER_MINUTE = 200, 600
-"""ARM's writes of one principal in one subscription, by "Understand how Azure Resource Manager throttles requests"."""
+"""ARM's writes of one principal in one subscription, by "Request limits and throttling" of Azure Resource Manager."""
 
 
 class Tokens:
