@@ -16,7 +16,7 @@ from shared.domain.bucket import GUEST_PATCH_BURST
 from shared.domain.operation import UNCONFIRMED_PATIENCE
 from tests.local.waiting import until
 from tests.scenarios import judging
-from tests.scenarios.city import City
+from tests.scenarios.city import HOST, City
 from tests.scenarios.steps import ASSESSING, INVENTORY, PLANNING, Caught, Step, is_start
 from tests.scenarios.timers import nudged, timer
 
@@ -51,7 +51,7 @@ def a_worker(city: City, caught: Caught) -> str:
 def the_host(city: City, caught: Caught) -> str:
     if city.worker_of(caught.seen.ports) is None:
         return ""
-    pid = city.children[2].pid
+    pid = city.children[HOST].pid
     city.kill_host()
     return f"SIGKILL of the host {pid}"
 
