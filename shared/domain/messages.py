@@ -43,10 +43,13 @@ class FollowOperation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CountFleet(msgspec.Struct, frozen=True, kw_only=True):
-    """Rebuild the fleet's index and its counts. With `build`: take that step of a rebuild that has begun."""
+    """Rebuild the fleet's index and its counts.
+
+    With `build` and `step`: that step of a rebuild. With `build` alone: the rebuild after that one, which has ended.
+    """
 
     build: int | None = None
-    step: int = 0
+    step: int | None = None
 
 
 Message = ListSubscription | StartAssessment | StartInstallation | AdvanceRun | FollowOperation | CountFleet

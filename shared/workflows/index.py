@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+import msgspec
 from msgspec.structs import replace
 
 from shared.cloud.clock import Clock
@@ -22,19 +23,35 @@ from shared.store.store import Store
 from shared.store.table import Conflict
 
 log = logging.getLogger(__name__)
-# A step ends after so many of either, or when its pack is full (ours): about 20 s at 20 ms a query, of the 300 s that a
-# function may take (host.json).
-SCOPES_A_STEP, ROWS_A_STEP = 1000, 20_000
 
 
-def count_fleet(store: Store, message: CountFleet, clock: Clock, new_id: Callable[[], str]) -> None:
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a step reads at most: resource groups and rows. It ends earlier when its pack is full.
+
+    Ours: about 20 s at 20 ms a query, of the 300 s that a function may take (host.json).
+    """
+
+    scopes: int = 1000
+    rows: int = 20_000
+
+
+SHARE = Share()
+
+
+def count_fleet(
+    store: Store, message: CountFleet, clock: Clock, new_id: Callable[[], str], share: Share = SHARE
+) -> None:
     """Begin a rebuild when one is wanted and none is under way, or take the step that the message names."""
     held = store.index.building()
     if message.build is None:
         while not _wished(store, held, clock.now()):
             held = store.index.building()
-    elif held is not None and held.build.number == message.build:
-        _step(store, held, message.step, clock, new_id)
+    elif held is None or held.build.number != message.build:
+        log.info("index message not taken build=%d step=%s reason=superseded", message.build, message.step)
+    elif message.step is None:
+        _follow(store, held, clock.now())
+    else:
+        _step(store, held, message.step, clock, lambda: _taken(store, held.build, new_id, share))
 
 
 def _wished(store: Store, held: Held | None, now: datetime) -> bool:
@@ -49,10 +66,21 @@ def _wished(store: Store, held: Held | None, now: datetime) -> bool:
     return True
 
 
+def _follow(store: Store, held: Held, now: datetime) -> None:
+    """The rebuild after one that has ended, when it has rested."""
+    if wait := _rest(held.build, now):
+        store.queues.send(CountFleet(build=held.build.number), wait)
+    elif held.build.ended:
+        try:
+            _begin(store, held, now)
+        except Conflict:
+            log.info("index already begun after build=%d", held.build.number)
+
+
 def _begin(store: Store, held: Held | None, now: datetime) -> None:
     begun = begin(held.build if held else None, now)
     store.index.save(held, begun)
-    store.queues.send(CountFleet(build=begun.number))
+    store.queues.send(CountFleet(build=begun.number, step=0))
 
 
 def _note(store: Store, held: Held, now: datetime) -> None:
@@ -61,16 +89,16 @@ def _note(store: Store, held: Held, now: datetime) -> None:
     if build.ended is None and now - build.moved >= QUIET:
         store.queues.send(CountFleet(build=build.number, step=build.step))
     if build.ended and not build.again:
-        store.queues.send(CountFleet(), _rest(build, now))
+        store.queues.send(CountFleet(build=build.number), _rest(build, now))
     if not build.again:
         store.index.save(held, replace(build, again=True))
 
 
-def _step(store: Store, held: Held, step: int, clock: Clock, new_id: Callable[[], str]) -> None:
+def _step(store: Store, held: Held, step: int, clock: Clock, take: Callable[[], Build]) -> None:
     """The step, when it is the next one. When it was the last one taken: what follows it, which may have been lost."""
     build: Build | None = held.build
     if held.build.step == step and held.build.ended is None:
-        build = _moved(store, held, _taken(store, held.build, new_id), clock)
+        build = _moved(store, held, take(), clock)
     if build is None or build.step != step + 1:
         log.info("index step not taken build=%d step=%d reason=superseded", held.build.number, step)
     elif build.ended is None:
@@ -79,12 +107,12 @@ def _step(store: Store, held: Held, step: int, clock: Clock, new_id: Callable[[]
         # The generation before stays: somebody may be reading it.
         store.index.forget(build.number - 2)
         if build.again:
-            store.queues.send(CountFleet(), _rest(build, clock.now()))
+            store.queues.send(CountFleet(build=build.number), _rest(build, clock.now()))
 
 
-def _taken(store: Store, build: Build, new_id: Callable[[], str]) -> Build:
+def _taken(store: Store, build: Build, new_id: Callable[[], str], share: Share) -> Build:
     """The rebuild after one more step, whose pack is written."""
-    packer, walk = Packer(), _Walk(store, build.next or Cursor(scope=""))
+    packer, walk = Packer(), _Walk(store, build.next or Cursor(scope=""), share)
     summary = count(build.summary, _packed(walk, packer))
     packs = build.packs
     if packer.machines:
@@ -113,20 +141,21 @@ def _moved(store: Store, held: Held, taken: Build, clock: Clock) -> Build | None
 class _Walk:
     """The fleet's machines, deleted ones too, in key order; `next` is where it stopped, None at the end."""
 
-    def __init__(self, store: Store, start: Cursor) -> None:
+    def __init__(self, store: Store, start: Cursor, share: Share) -> None:
         self._store = store
         self._start = start
+        self._share = share
         self.next: Cursor | None = start
 
     def __iter__(self) -> Iterator[tuple[Cursor, Record]]:
         rows, start = 0, self._start
         for number, scope in enumerate(self._store.fleet.scopes_from(start.scope)):
             self.next = Cursor(scope=scope, row=start.row if scope == start.scope else "")
-            if number == SCOPES_A_STEP:
+            if number == self._share.scopes:
                 return
             for row, record in self._store.machines.from_row(scope, self.next.row):
                 self.next = Cursor(scope=scope, row=row)
-                if rows == ROWS_A_STEP:
+                if rows == self._share.rows:
                     return
                 rows += 1
                 yield self.next, record

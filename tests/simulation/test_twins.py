@@ -80,11 +80,27 @@ def test_a_row_comes_back_as_it_was_written(table: Table) -> None:
         "b": True,
         "t": datetime(2026, 3, 10, 12, tzinfo=UTC),
         "e": "",
+        "y": bytes(range(256)),
     }
     etag = table.write(Insert(Row(partition="p", key="k", values=values)))
     found = read(table)
     assert found.values == values
     assert (found.partition, found.key, found.etag) == ("p", "k", etag)
+
+
+def test_only_what_was_asked_for_is_read(table: Table) -> None:
+    """What a row does not have is left out; its keys and its ETag are always there."""
+    table.write(Insert(row("k", a="1", b="2", c="3")))
+    table.write(Insert(row("l", b="4")))
+    found = table.get("p", "k", only=("a", "c", "d"))
+    assert found is not None
+    assert (found.partition, found.key, found.etag) == ("p", "k", read(table).etag)
+    assert found.values == {"a": "1", "c": "3"}
+    assert [(each.key, each.values) for each in table.page("p", only=("a", "b"))] == [
+        ("k", {"a": "1", "b": "2"}),
+        ("l", {"b": "4"}),
+    ]
+    assert table.get("p", "m", only=("a",)) is None
 
 
 def test_what_was_read_is_a_copy(table: Table) -> None:

@@ -58,7 +58,7 @@ def table_reads(wire: Wire) -> list[Sent]:
 def test_every_read_names_its_partition(store: Store, wire: Wire) -> None:
     """Every way of reading that a request or a message uses, judged by what went over the wire."""
     everything = Filter(subscription=ADDRESS.subscription, group="web", kind="AzureVM", tags=("env",))
-    for message in (CountFleet(), CountFleet(build=1)):
+    for message in (CountFleet(), CountFleet(build=1, step=0)):
         count_fleet(store, message, Clock(lambda: NOW), new_id)
     assert list_machines(store, Filter(), 10, None, NOW).records
     assert list_machines(store, everything, 10, Cursor(scope=ADDRESS.scope, row=ADDRESS.row), NOW).records == ()

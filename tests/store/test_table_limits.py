@@ -6,6 +6,7 @@ from azure.data.tables import TableServiceClient
 
 from shared.store.table import (
     LARGEST_BATCH,
+    LARGEST_BINARY,
     LARGEST_ENTITY,
     LARGEST_PROPERTY,
     MOST_PROPERTIES,
@@ -65,6 +66,19 @@ def test_a_long_property(table: Table) -> None:
         assert found.values["a"] == longest
         with pytest.raises(ValueError, match="too long"):
             table.write(Merge(row(a=f"{longest}x")))
+
+
+def test_a_long_binary_property(table: Table) -> None:
+    longest = bytes(LARGEST_BINARY)
+    table.write(Merge(Row(partition="p", key="k", values={"a": longest})))
+    found = table.get("p", "k")
+    assert found is not None
+    assert found.values["a"] == longest
+    with pytest.raises(ValueError, match="too long"):
+        table.write(Merge(Row(partition="p", key="k", values={"a": longest + b"x"})))
+    parts = {f"p{number}": longest for number in range(16)}
+    with pytest.raises(ValueError, match="1 MiB"):
+        check([Insert(Row(partition="p", key="k", values={**parts}))])
 
 
 def test_many_properties(table: Table) -> None:
