@@ -8,6 +8,7 @@ from azure.storage.queue import QueueServiceClient
 
 from infra.local.azurite import Azurite
 from tests.workflows.house import House
+from tests.workflows.reading import GROUPS, Reading, Watched, vm
 
 Build = Callable[..., House]
 
@@ -34,3 +35,17 @@ def build(storage_tables: TableServiceClient, storage_queues: QueueServiceClient
 def house(build: Build) -> House:
     """Fourteen machines, none of them known to the app yet."""
     return build()
+
+
+@pytest.fixture
+def reading(azurite: Azurite) -> Iterator[Reading]:
+    with Watched() as wire:
+        yield Reading(azurite, wire)
+
+
+@pytest.fixture
+def fleet(reading: Reading) -> list[str]:
+    """Machines in five resource groups, in key order, already in storage."""
+    names = [vm(number, group) for group in GROUPS for number in range(3)]
+    reading.add(*names)
+    return names

@@ -25,6 +25,7 @@ from tests.simulation.queues import QueueAccount, TwinQueues
 from tests.simulation.steps import Hub
 from tests.store.wire import Wire
 
+GROUPS = ("a", "b", "c", "d", "e")
 SMALL = Share(scopes=3, rows=4)
 """So that a few machines are many packs."""
 
@@ -119,3 +120,8 @@ def ids(records: Sequence[Record]) -> list[str]:
 def vm(number: int, group: str = "web") -> str:
     """Machines of one resource group stand in the order of their numbers."""
     return VM.replace("vm1", f"vm{number:03}").replace("/web/", f"/{group}/")
+
+
+def number(reading: Reading) -> int:
+    head = reading.store.index.shown().head
+    return head.number if head else 0
