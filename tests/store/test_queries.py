@@ -2,6 +2,8 @@
 
 import ast
 import re
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,14 @@ from shared.store.table import Table
 from shared.wiring import build_store, new_id
 from shared.workflows.fleet import list_machines, read_health, read_summary
 from shared.workflows.index import count_fleet
-from shared.workflows.machines import read_installation, read_latest_assessment, read_operation, read_pending_updates
+from shared.workflows.machines import (
+    read_installation,
+    read_installations,
+    read_latest_assessment,
+    read_machine,
+    read_operation,
+    read_pending_updates,
+)
 from tests.domain.samples import NOW, RUN, VM, assessment, installation, machine, minutes, operation, run, run_machine
 from tests.store.wire import Sent, Wire
 
@@ -81,6 +90,39 @@ def test_every_read_names_its_partition(store: Store, wire: Wire) -> None:
     assert len(points) > 5
     assert [each.path for each in reads if each not in queries and each not in points] == []
     assert [each.query["$filter"] for each in queries if not PARTITION.match(each.query["$filter"])] == []
+
+
+def _list(store: Store, wanted: Filter, now: datetime = NOW) -> object:
+    return list_machines(store, wanted, 10, None, now)
+
+
+REQUESTS: dict[str, tuple[Callable[[Store], object], int]] = {
+    "GET fleet/machines": (lambda store: _list(store, Filter()), 3),
+    "GET fleet/machines, nothing found": (lambda store: _list(store, Filter(tags=("none",))), 2),
+    "GET fleet/machines, old index": (lambda store: _list(store, Filter(), NOW + minutes(9)), 5),
+    "GET fleet/summary": (lambda store: read_summary(store, NOW), 1),
+    "GET machine": (lambda store: read_machine(store, ADDRESS), 1),
+    "GET patchAssessmentResults/latest": (lambda store: read_latest_assessment(store, ADDRESS), 1),
+    "GET softwarePatches of it": (lambda store: read_pending_updates(store, ADDRESS), 2),
+    "GET patchInstallationResults": (lambda store: read_installations(store, ADDRESS), 2),
+    "GET one of them, its updates": (lambda store: read_installation(store, ADDRESS, installation().id), 3),
+    "GET operation": (lambda store: read_operation(store, ADDRESS, RUN), 1),
+}
+"""Every read that answers a request, but health, and the most storage calls it may take."""
+
+
+@pytest.mark.parametrize("request_name", REQUESTS)
+def test_storage_calls_of_each_request(store: Store, wire: Wire, request_name: str) -> None:
+    for message in (CountFleet(), CountFleet(build=1, step=0)):
+        count_fleet(store, message, Clock(lambda: NOW), new_id)
+    ask, most = REQUESTS[request_name]
+    wire.seen.clear()
+    ask(store)
+    filters = [each.query["$filter"] for each in table_reads(wire) if "$filter" in each.query]
+    points = [each for each in table_reads(wire) if POINT.search(each.path)]
+    assert len(wire.seen) == most
+    assert all(PARTITION.match(each) for each in filters)
+    assert len(filters) + len(points) == len(table_reads(wire))
 
 
 def test_only_two_verbs_query() -> None:
