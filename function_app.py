@@ -2,8 +2,35 @@
 
 import azure.functions as func
 
-from functions import agenda, assessment, fallback, fleet, installation, inventory, machines, operations, poison, runs
+from functions import (
+    agenda,
+    assessment,
+    fallback,
+    fleet,
+    health,
+    installation,
+    inventory,
+    machines,
+    operations,
+    poison,
+    release,
+    runs,
+)
 
 app = func.FunctionApp()
-for capability in (inventory, assessment, installation, runs, operations, agenda, machines, fleet, poison, fallback):
+CAPABILITIES = (
+    inventory,
+    assessment,
+    installation,
+    runs,
+    operations,
+    agenda,
+    machines,
+    fleet,
+    health,
+    poison,
+    release,
+    fallback,
+)
+for capability in CAPABILITIES:
     app.register_functions(capability.blueprint)

@@ -1,4 +1,4 @@
-"""The fleet: filtered pages of machines, the summary, and the app's own health."""
+"""The fleet: filtered pages of machines, and the summary."""
 
 import base64
 from datetime import datetime
@@ -16,7 +16,7 @@ from shared.domain.index import Cursor, Filter
 from shared.domain.machine import Kind, OperatingSystem
 from shared.domain.messages import CountFleet
 from shared.wiring import Services, new_id
-from shared.workflows.fleet import list_machines, read_health, read_summary
+from shared.workflows.fleet import list_machines, read_summary
 from shared.workflows.index import count_fleet
 
 blueprint = func.Blueprint()
@@ -38,11 +38,6 @@ def fleet_machines(req: func.HttpRequest) -> func.HttpResponse:
 def fleet_summary(req: func.HttpRequest) -> func.HttpResponse:
     """The counts of the index, with the instant they are from; `Age` says how many seconds ago that was."""
     return answer(req, _summary)
-
-
-@blueprint.route(route="fleet/health", methods=["GET"], auth_level=_ANYBODY)
-def fleet_health(req: func.HttpRequest) -> func.HttpResponse:
-    return answer(req, _health)
 
 
 @blueprint.queue_trigger(arg_name="msg", queue_name="fleet", connection=CONNECTION)
@@ -70,11 +65,6 @@ def _summary(call: Call) -> func.HttpResponse:
 def _age(as_of: datetime | None, now: datetime) -> dict[str, str]:
     """How old an answer is, in whole seconds. Source of the header: RFC 9111, section 5.1."""
     return {"Age": str(max(0, int((now - as_of).total_seconds())))} if as_of else {}
-
-
-def _health(call: Call) -> func.HttpResponse:
-    health = read_health(call.services.store, call.services.azure.clock.now())
-    return reply({"status": "Degraded" if health.problems else "Healthy", **msgspec.to_builtins(health)})
 
 
 def _count(built: Services, message: CountFleet) -> None:

@@ -4,13 +4,15 @@ import base64
 import logging
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import azure.functions as func
 import msgspec
 
 from shared.domain.errors import RequestError, invalid
+from shared.domain.logline import logline
+from shared.domain.reading import decode_body
 from shared.domain.resource_id import MachineId, machine_id
 from shared.settings import SettingError
 from shared.wiring import Services, new_id, services
@@ -23,9 +25,11 @@ LARGEST_BODY = 256 * 1024  # bytes; Azure's installPatches bodies are a few kilo
 OLDEST_VERSION = "2020-06-01"
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-(preview|beta|alpha))?")
 _REQUEST_ID = "x-ms-client-request-id"
+LONGEST_LOGGED = 200  # characters of what a caller wrote, in one log line (ours)
 LONGEST_REQUEST_ID = 128  # characters; Azure's are GUIDs (ours)
 
 Body = dict[str, Any] | list[Any]
+_Kind = TypeVar("_Kind")
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,19 +59,14 @@ def answer(request: func.HttpRequest, handle: Callable[[Call], func.HttpResponse
     try:
         return handle(_call(request))
     except RequestError as refusal:
-        log.info(
-            "refused method=%s status=%d code=%s target=%s",
-            request.method,
-            refusal.status,
-            refusal.code,
-            refusal.target,
-        )
+        facts = {"status": refusal.status, "code": refusal.code, "target": refusal.target[:LONGEST_LOGGED]}
+        log.info(logline("refused", method=request.method, **facts))
         return error(refusal)
     except SettingError as missing:
         log.exception("settings are not usable")
         return error(RequestError(503, "ServiceNotConfigured", str(missing)))
     except Exception:
-        log.exception("request failed method=%s", request.method)
+        log.exception(logline("request failed", method=request.method))
         return error(RequestError(500, "InternalServerError", "The request failed; the app's log says why."))
 
 
@@ -102,6 +101,11 @@ def read_body(call: Call) -> bytes:
     if len(body) > LARGEST_BODY:
         raise RequestError(413, "RequestEntityTooLarge", f"A body may have at most {LARGEST_BODY} bytes.", "body")
     return body
+
+
+def read_json(call: Call, kind: type[_Kind]) -> _Kind:
+    """The body as a value of this kind. Raises RequestError 400 or 413."""
+    return decode_body(read_body(call), kind)
 
 
 def page_size(call: Call, default: int, most: int) -> int:

@@ -24,6 +24,13 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     since: datetime
     machine: str = ""
+    closes_by: datetime | None = None  # by its own rules it is closed then
+    hints: int = 0  # sent in a row because it did not move; of assessments
+
+
+def tended(item: Item, hinted: bool) -> Item:
+    """The line after a look; a run is given a hint at every look, which says nothing."""
+    return msgspec.structs.replace(item, hints=item.hints + 1 if hinted and item.kind is ItemKind.ASSESSMENT else 0)
 
 
 def is_unborn(item: Item, now: datetime) -> bool:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from shared.domain.errors import RequestError, invalid
+from shared.domain.errors import invalid
 from shared.domain.machine import OperatingSystem
-from shared.domain.reading import field_error
+from shared.domain.reading import decode_body
 from shared.domain.selection import (
     LINUX_WORDS,
     NAME_MASK,
@@ -72,7 +72,7 @@ def read_installation(body: bytes, system: OperatingSystem, *, is_vm: bool) -> I
     Raises RequestError 400 naming the field: malformed JSON, unknown or mistyped fields, unknown words, a block for
     another operating system, nothing selected, a duration that leaves no time for one installation.
     """
-    request = _decode(body)
+    request = decode_body(body, InstallationRequest)
     reboot = reboot_word(request.reboot_setting, "rebootSetting")
     windows, linux = _parameters(request, system, is_vm=is_vm)
     duration = _duration(request.maximum_duration, is_vm=is_vm)
@@ -91,15 +91,6 @@ def read_installation(body: bytes, system: OperatingSystem, *, is_vm: bool) -> I
 def shortest(system: OperatingSystem, reboot_setting: str) -> timedelta:
     """Window end minus cut-off: the smallest useful installation plus the time kept for a reboot, if one may happen."""
     return _USEFUL[system] + (timedelta() if reboot_setting == "Never" else _REBOOT[system])
-
-
-def _decode(body: bytes) -> InstallationRequest:
-    try:
-        return msgspec.json.decode(body or b"null", type=InstallationRequest)
-    except msgspec.ValidationError as error:
-        raise field_error(error) from error
-    except msgspec.DecodeError as error:
-        raise RequestError(400, "InvalidRequestContent", f"The request body is not JSON: {error}.", "body") from error
 
 
 def _parameters(

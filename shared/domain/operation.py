@@ -82,6 +82,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason | None = None
     assessment: Assessment | None = None  # the result, once ended
     installation: Installation | None = None
+    late_answer: str = ""  # what Azure answered to its start after it had ended
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):

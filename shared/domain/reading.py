@@ -1,6 +1,7 @@
 """From what a decoder says of a body to the field that its sender has to mend."""
 
 import re
+from typing import TypeVar
 
 import msgspec
 
@@ -9,6 +10,8 @@ from shared.domain.errors import RequestError, invalid
 _PATH = re.compile(r"at `\$\.?([^`]*)`")
 _UNKNOWN_FIELD = re.compile(r"unknown field `([^`]*)`")
 
+_Kind = TypeVar("_Kind")
+
 
 def field_error(error: msgspec.ValidationError, under: str = "") -> RequestError:
     """The decoder's complaint as 400 `InvalidParameter`; `under` is the path of the part that was decoded."""
@@ -16,6 +19,18 @@ def field_error(error: msgspec.ValidationError, under: str = "") -> RequestError
     found = _target(message)
     target = ".".join(name for name in (under, "" if found == "body" and under else found) if name)
     return invalid(target, f"{message.split(' - at')[0]}.")
+
+
+def decode_body(body: bytes, kind: type[_Kind]) -> _Kind:
+    """A JSON body. Raises RequestError 400 for malformed or too deeply nested JSON, unknown or mistyped fields."""
+    try:
+        return msgspec.json.decode(body or b"null", type=kind)
+    except msgspec.ValidationError as error:
+        raise field_error(error) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RequestError(400, "InvalidRequestContent", f"The request body is not JSON: {error}.", "body") from error
+    except RecursionError as error:
+        raise RequestError(400, "InvalidRequestContent", "The request body is nested too deeply.", "body") from error
 
 
 def _target(message: str) -> str:

@@ -38,6 +38,9 @@ _SENTENCES = {
     "SystemNotSelected": "The scope does not select the machine's operating system.",
     "LocationNotSelected": "The scope does not select the machine's region.",
     "TagsNotSelected": "The machine's tags are not those that the scope selects.",
+    "ReleasedByOperator": "An operator ended the operation; nothing more is sent for it.",
+    "ClosedByOperator": "An operator closed the run before this machine was started.",
+    "DiscardedByOperator": "An operator decided that the message will not be handled.",
     "InventoryFailed": "The subscription could not be read; its machines are shown as they were last seen.",
     "Throttled": "Azure kept throttling for as long as there was time to wait.",
 }

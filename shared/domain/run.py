@@ -51,6 +51,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     alarm: int = 0  # number of the run's pending alarm; older ones count for nothing
     closed: datetime | None = None
     cancelled: datetime | None = None
+    cancelled_because: Reason | None = None  # told to what has not started; without one, Cancelled
 
 
 class RunMachine(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +157,11 @@ def _permit(run: Run, machine: RunMachine, claim: Operation | None, now: datetim
     return _Part(granted, start, _seconds(PERMIT_LIFE))
 
 
+def cancelled(run: Run, why: Reason, now: datetime) -> Run:
+    """The run in which nothing starts any more; what runs is followed to its end. A second time changes nothing."""
+    return run if run.cancelled else msgspec.structs.replace(run, cancelled=now, cancelled_because=why)
+
+
 def with_next_alarm(run: Run) -> Run:
     """The run with a new alarm; the one before counts for nothing from now on."""
     return msgspec.structs.replace(run, alarm=run.alarm + 1)
@@ -164,7 +170,7 @@ def with_next_alarm(run: Run) -> Run:
 def refusal_to_start(run: Run, now: datetime) -> Reason | None:
     """Why no installation of this run may start now or later, or None."""
     if run.cancelled:
-        return reason("Cancelled")
+        return run.cancelled_because or reason("Cancelled")
     return reason("NoTimeLeft") if now > last_send(run) else None
 
 

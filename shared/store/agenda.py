@@ -41,6 +41,12 @@ class Agenda:
             for row in self._table.scan(str(shard), before=_instant(now) + _AFTER):
                 yield Entry(item=msgspec.json.decode(str(row.values["item"]), type=Item), row=row)
 
+    def first(self, size: int) -> tuple[list[Item], bool]:
+        """Up to `size` items of each shard, those that are due first, and whether a shard may hold more."""
+        pages = [self._table.page(str(shard), size=size) for shard in range(SHARDS)]
+        items = [msgspec.json.decode(str(row.values["item"]), type=Item) for page in pages for row in page]
+        return items, any(len(page) == size for page in pages)
+
     def postpone(self, entry: Entry, due: datetime) -> bool:
         """Move an item to a later instant in one transaction; False when another instance was quicker."""
         later = _row(entry.item, due)

@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from shared.domain.bucket import LARGEST_LEASE, Bucket, block, lease
+from shared.domain.health import Throttle
 from shared.domain.resource_id import encode_key
 from shared.store.table import Conflict, Insert, Replace, Row, Table
 
@@ -40,6 +41,13 @@ class Buckets:
     def blocked(self, subscription: str, region: str) -> datetime | None:
         return self._read(subscription, region)[0].blocked_until
 
+    def throttled(self, now: datetime, size: int) -> tuple[list[Throttle], bool]:
+        """Of the first `size` throttles those that Azure keeps closed now, and whether there are more to read."""
+        rows = self._table.page(_GUEST_PATCH, size=size + 1)
+        read = [(row.key, msgspec.json.decode(str(row.values["bucket"]), type=Bucket)) for row in rows[:size]]
+        closed = [(key, until) for key, bucket in read if (until := bucket.blocked_until) and until > now]
+        return [_throttle(key, until) for key, until in closed], len(rows) > size
+
     def _lease_block(
         self, subscription: str, region: str, count: int, now: datetime, until: datetime | None
     ) -> tuple[datetime, ...]:
@@ -63,3 +71,9 @@ class Buckets:
         except Conflict:
             return False
         return True
+
+
+def _throttle(key: str, until: datetime) -> Throttle:
+    """Subscription ids and region names hold no character that a key would escape."""
+    subscription, _, region = key.partition("|")
+    return Throttle(subscription=subscription, region=region, until=until)

@@ -43,12 +43,22 @@ class Fleet:
         ]
 
     def timer_ran(self, name: str, now: datetime) -> None:
-        self._table.write(Merge(Row(partition=_TIMERS, key=name, values={"at": now})))
+        """With the instant of its first time, which stays."""
+        row = self._table.get(_TIMERS, name)
+        first = row.values.get("first", now) if row else now
+        self._table.write(Merge(Row(partition=_TIMERS, key=name, values={"at": now, "first": first})))
 
     def timers(self) -> dict[str, datetime]:
         """When each timer last finished."""
+        return self._timers("at")
+
+    def first_timers(self) -> dict[str, datetime]:
+        """When each timer finished for the first time."""
+        return self._timers("first")
+
+    def _timers(self, column: str) -> dict[str, datetime]:
         rows = self._table.scan(_TIMERS)
-        return {row.key: at for row in rows if isinstance(at := row.values["at"], datetime)}
+        return {row.key: at for row in rows if isinstance(at := row.values.get(column), datetime)}
 
     def _merge(self, partition: str, key: str, value: msgspec.Struct) -> None:
         text = msgspec.json.encode(value).decode()

@@ -57,6 +57,19 @@ class Operations:
         row = self._table.get(address.key, _attempt(attempt))
         return _operation(row) if row else None
 
+    def ended(self, address: MachineId, attempt: str) -> Held | None:
+        """An attempt that has ended, to be added to; None while it runs or when there is none."""
+        row = self._table.get(address.key, _attempt(attempt))
+        operation = _operation(row) if row else None
+        if row is None or operation is None or operation.state is not State.ENDED:
+            return None
+        return Held(operation=operation, etag=row.etag)
+
+    def add(self, ended: Held, operation: Operation) -> None:
+        """Record more about an attempt that has ended. Raises Conflict when somebody else did meanwhile."""
+        row = _row(parse_machine_id(operation.machine).key, _attempt(operation.attempt), operation)
+        self._table.write(Replace(msgspec.structs.replace(row, etag=ended.etag)))
+
     def save(self, held: Held, operation: Operation) -> Held:
         """Record the next state. Raises Conflict when somebody else moved it on in the meantime."""
         partition = parse_machine_id(operation.machine).key

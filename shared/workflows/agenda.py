@@ -3,7 +3,9 @@
 import logging
 from datetime import datetime
 
-from shared.domain.agenda import HEAL_EVERY, Item, ItemKind, is_unborn
+import msgspec
+
+from shared.domain.agenda import HEAL_EVERY, Item, ItemKind, is_unborn, tended
 from shared.domain.messages import AdvanceRun, FollowOperation, Message
 from shared.domain.operation import State, is_overdue
 from shared.domain.resource_id import parse_machine_id
@@ -23,7 +25,8 @@ def tend_agenda(store: Store, now: datetime) -> int:
         if closed:
             store.agenda.remove(entry)
         else:
-            store.agenda.postpone(entry, now + HEAL_EVERY)
+            line = msgspec.structs.replace(entry, item=tended(entry.item, hint is not None))
+            store.agenda.postpone(line, now + HEAL_EVERY)
     log.info("agenda tended hints=%d", hints)
     return hints
 

@@ -72,7 +72,7 @@ def start_assessment(azure: Azure, store: Store, message: StartAssessment, oldes
     if held is None and message.slot and is_stale(record, oldest, now):
         held = _claim_planned(store, message, message.slot, now)
     if held is None or held.operation.attempt != message.attempt:
-        log.info("assessment not started machine=%s attempt=%s reason=superseded", message.machine, message.attempt)
+        log.info("assessment not started machine=%s attempt=%s reason=Superseded", message.machine, message.attempt)
         return
     if held.operation.state is not State.CLAIMED:
         go_on(store, held.operation, 0)
@@ -86,7 +86,7 @@ def start_assessment(azure: Azure, store: Store, message: StartAssessment, oldes
             send(azure, store, record, held,
                  lambda leave_by: patches.assess(azure, address, operation.attempt, leave_by))  # fmt: skip
     except Conflict:
-        log.info("assessment not started machine=%s attempt=%s reason=taken over", message.machine, message.attempt)
+        log.info("assessment not started machine=%s attempt=%s reason=TakenOver", message.machine, message.attempt)
 
 
 def known_machine(store: Store, address: MachineId) -> Record:
@@ -139,7 +139,13 @@ def _claim_planned(store: Store, message: StartAssessment, slot: datetime, now: 
 
 def _claim(store: Store, operation: Operation, now: datetime) -> bool:
     """On the agenda first, so that nothing claimed can be forgotten."""
-    item = Item(kind=ItemKind.ASSESSMENT, id=operation.attempt, since=now, machine=operation.machine)
+    item = Item(
+        kind=ItemKind.ASSESSMENT,
+        id=operation.attempt,
+        since=now,
+        machine=operation.machine,
+        closes_by=operation.deadline,
+    )
     store.agenda.add(item, now + HEAL_EVERY)
     return store.operations.claim(operation)
 

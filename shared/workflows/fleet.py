@@ -1,4 +1,4 @@
-"""The fleet as people ask for it: filtered pages of machines, the summary, and the app's own health."""
+"""The fleet as people ask for it: filtered pages of machines, and the summary."""
 
 import logging
 from collections.abc import Iterator
@@ -8,18 +8,15 @@ from itertools import groupby, islice
 import msgspec
 
 from shared.domain.errors import RequestError
-from shared.domain.fleet import Subscription, Summary
+from shared.domain.fleet import Summary
 from shared.domain.index import Cursor, Filter, Head, Hit, find, is_wanted, reaches
 from shared.domain.machine import Record
-from shared.domain.messages import POISON_SUFFIX, QUEUES, CountFleet
-from shared.domain.poison import Poison
+from shared.domain.messages import CountFleet
 from shared.store.index import Gone, Shown
 from shared.store.packs import Blocks
 from shared.store.store import Store
 
 log = logging.getLogger(__name__)
-# Agenda items are due every two minutes at the latest; one that is this late means that the agenda timer stands still.
-AGENDA_LATE_SECONDS = 180
 # Packs whose text is read by one call (ours): about a megabyte on the wire.
 PACKS_A_CALL = 4
 # Looks at an index before a reader is told to come again (ours): two rebuilds must have ended within one request.
@@ -32,18 +29,6 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     records: tuple[Record, ...] = ()
     next: Cursor | None = None
     as_of: datetime | None = None
-
-
-class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator looks at first. `problems` says in sentences what is not as it should be."""
-
-    at: datetime
-    queues: dict[str, int]
-    poison: tuple[Poison, ...]
-    timers: dict[str, datetime]
-    agenda_oldest: datetime | None
-    subscriptions: tuple[Subscription, ...]
-    problems: tuple[str, ...]
 
 
 def list_machines(store: Store, wanted: Filter, size: int, after: Cursor | None, now: datetime) -> Page:
@@ -72,35 +57,6 @@ def read_summary(store: Store, now: datetime) -> Summary | None:
     shown = store.index.shown()
     _ask(store, shown, now)
     return shown.head.summary if shown.head else None
-
-
-def read_health(store: Store, now: datetime) -> Health:
-    """The app's own state: queues, poison, timers, agenda, inventories."""
-    names = list(QUEUES.values())
-    queues = {name: store.queues.length(name) for name in (*names, *(f"{name}{POISON_SUFFIX}" for name in names))}
-    poison = tuple(each for name in names for each in store.poison.parked(name))
-    oldest, subscriptions = store.agenda.oldest(), tuple(store.fleet.subscriptions())
-    return Health(
-        at=now,
-        queues=queues,
-        poison=poison,
-        timers=store.fleet.timers(),
-        agenda_oldest=oldest,
-        subscriptions=subscriptions,
-        problems=tuple(_problems(now, poison, oldest, subscriptions)),
-    )
-
-
-def _problems(
-    now: datetime, poison: tuple[Poison, ...], oldest: datetime | None, subscriptions: tuple[Subscription, ...]
-) -> Iterator[str]:
-    for each in poison:
-        yield f"A message on '{each.queue}' was given up ({each.why}). Replay it when that is mended."
-    if oldest and (now - oldest).total_seconds() > AGENDA_LATE_SECONDS:
-        yield f"The agenda has an item due since {oldest.isoformat()}: its timer does not run."
-    for subscription in subscriptions:
-        if subscription.reason:
-            yield f"Subscription {subscription.id}: {subscription.reason.message} ({subscription.reason.detail})"
 
 
 def _ask(store: Store, shown: Shown, now: datetime) -> None:

@@ -45,8 +45,10 @@ def request_installation(
     run_id, same = same_request(store, address, "installPatches", request_id, now)
     if same or store.operations.in_flight(address):
         return same or same_or_busy(store, address, run_id)
-    store.agenda.add(Item(kind=ItemKind.RUN, id=run_id, since=now), now + HEAL_EVERY)
-    run = _open(store, install_now(run_id, request, record.machine.os, who, now), record.machine.id)
+    wanted = install_now(run_id, request, record.machine.os, who, now)
+    closes_by = claim_for(wanted, record.machine.id, now).deadline
+    store.agenda.add(Item(kind=ItemKind.RUN, id=run_id, since=now, closes_by=closes_by), now + HEAL_EVERY)
+    run = _open(store, wanted, record.machine.id)
     operation = claim_for(run, record.machine.id, now)
     if not store.operations.claim(operation):
         return _not_first(store, operation, now)
@@ -64,7 +66,7 @@ def start_installation(azure: Azure, store: Store, message: StartInstallation, l
     machine = _machine(loaded, message.machine)
     held = _hold(store, loaded.run, message.machine, now) if may_start(loaded.run, machine, now) else None
     if held is None or held.operation.state is not State.CLAIMED:
-        log.info("installation not started run=%s machine=%s reason=no permit", message.run, message.machine)
+        log.info("installation not started run=%s machine=%s reason=NoPermit", message.run, message.machine)
         return
     try:
         held, wait = when_due(store, record, held, now)
@@ -73,7 +75,7 @@ def start_installation(azure: Azure, store: Store, message: StartInstallation, l
         else:
             send(azure, store, record, held, lambda leave_by: _install(azure, loaded.run, machine, longest, leave_by))
     except Conflict:
-        log.info("installation not started run=%s machine=%s reason=taken over", message.run, message.machine)
+        log.info("installation not started run=%s machine=%s reason=TakenOver", message.run, message.machine)
 
 
 def _install(azure: Azure, run: Run, machine: RunMachine, longest: timedelta, leave_by: datetime) -> Answer:

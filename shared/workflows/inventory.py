@@ -7,6 +7,7 @@ from shared.cloud import machines as listing
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
 from shared.domain.fleet import Subscription
+from shared.domain.logline import logline
 from shared.domain.machine import Machine
 from shared.domain.messages import CountFleet, ListSubscription
 from shared.domain.reason import reason
@@ -35,7 +36,7 @@ def take_inventory(azure: Azure, store: Store, subscription: str) -> None:
     except CloudError as error:
         why = reason("InventoryFailed", str(error))
         store.fleet.save_subscription(Subscription(id=subscription, at=now, reason=why))
-        log.warning("inventory failed subscription=%s reason=%s", subscription, error)
+        log.warning(logline("inventory failed", subscription=subscription, reason=why.code, detail=error))
         return
     by_scope: dict[str, list[Machine]] = defaultdict(list)
     for machine in found:

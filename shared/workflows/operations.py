@@ -7,6 +7,7 @@ from typing import Any
 from shared.cloud import operations as following
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
+from shared.domain.logline import logline
 from shared.domain.machine import Outcome, Record
 from shared.domain.messages import FollowOperation
 from shared.domain.operation import (
@@ -52,7 +53,8 @@ def follow(azure: Azure, store: Store, message: FollowOperation) -> None:
     except Conflict:
         log.info("operation moved on elsewhere machine=%s attempt=%s", message.machine, message.attempt)
     except (Late, CloudError) as error:
-        log.info("operation not readable yet machine=%s reason=%s %s", message.machine, type(error).__name__, error)
+        facts = {"machine": message.machine, "attempt": message.attempt, "reason": type(error).__name__}
+        log.info(logline("operation not readable yet", **facts, detail=error))
         wait = RESULTS_AGAIN if isinstance(error, Late) else error.retry_after or TRACE_AGAIN
         _keep_looking(azure, store, held, wait)
 
@@ -68,6 +70,7 @@ def _look(azure: Azure, store: Store, record: Record, held: Held) -> None:
         return
     if operation.state is State.UNCONFIRMED:
         held = store.operations.save(held, confirmed(operation, azure.clock.now()))
+        log.info("start confirmed by its traces machine=%s attempt=%s", operation.machine, operation.attempt)
     if following.is_running(body):
         _keep_looking(azure, store, held, wait)
     else:
@@ -83,7 +86,9 @@ def _unanswered(store: Store, held: Held, now: datetime) -> None:
         return
     lost = lost_answer(operation, now)
     if lost:
-        go_on(store, store.operations.save(held, lost).operation, 0)
+        kept = store.operations.save(held, lost).operation
+        log.warning("answer lost machine=%s attempt=%s reason=StartUnconfirmed", kept.machine, kept.attempt)
+        go_on(store, kept, 0)
 
 
 def _result(azure: Azure, operation: Operation) -> tuple[dict[str, Any] | None, int]:

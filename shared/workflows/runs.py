@@ -56,6 +56,8 @@ def _note(run_id: str, decided: Advance) -> None:
     for machine in decided.machines:
         log.info("run advanced run=%s machine=%s step=%s outcome=%s reason=%s", run_id, machine.machine, machine.step,
                  machine.outcome or "", machine.reason.code if machine.reason else "")  # fmt: skip
+    if decided.run:
+        log.info("run closed run=%s", run_id)
 
 
 def _conclude(store: Store, run: Run, machine: RunMachine, fact: Operation | None, now: datetime) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from shared.cloud import operations as following
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
+from shared.domain.logline import logline
 from shared.domain.machine import Installation, Record, Refusal, unreachable_now
 from shared.domain.messages import AdvanceRun, FollowOperation, StartAssessment
 from shared.domain.operation import (
@@ -25,6 +26,7 @@ from shared.domain.operation import (
     with_slot,
 )
 from shared.domain.reason import Reason
+from shared.domain.release import answered_late
 from shared.domain.resource_id import parse_machine_id
 from shared.store.operations import Held
 from shared.store.store import Store
@@ -114,19 +116,41 @@ def _why_busy(azure: Azure, record: Record, answer: Answer) -> Reason | None:
     try:
         return unreachable_now(record.machine, following.power_state(azure, record.machine.address))
     except CloudError as error:
-        log.warning("state unknown machine=%s reason=%s", record.machine.id, error)
+        log.warning(logline("state unknown", machine=record.machine.id, reason=error))
         return None
 
 
 def _save(store: Store, held: Held, after: Operation, answer: Answer, now: datetime) -> Operation:
-    """Record the answer. When the operation was given up as unanswered meanwhile, a late yes still counts."""
+    """Record the answer. When somebody moved the operation on meanwhile, it still goes on record."""
     try:
         return store.operations.save(held, after).operation
     except Conflict:
-        address = parse_machine_id(after.machine)
-        now_held = store.operations.in_flight(address)
-        if now_held is None or now_held.operation.attempt != after.attempt:
-            return after
-        if now_held.operation.state is State.UNCONFIRMED and isinstance(answer, Accepted):
-            return store.operations.save(now_held, confirmed(now_held.operation, now, answer)).operation
-        return now_held.operation
+        return _save_late(store, after, answer, now)
+
+
+def _save_late(store: Store, after: Operation, answer: Answer, now: datetime) -> Operation:
+    """A late yes counts while it is looked for; once the operation has ended, the answer is kept beside its end."""
+    address = parse_machine_id(after.machine)
+    while True:
+        held = store.operations.in_flight(address)
+        ended = store.operations.ended(address, after.attempt)
+        try:
+            if ended is not None:
+                return _add_to(store, ended, after, answer)
+            if held is None or held.operation.attempt != after.attempt:
+                return after
+            if held.operation.state is State.UNCONFIRMED and isinstance(answer, Accepted):
+                return store.operations.save(held, confirmed(held.operation, now, answer)).operation
+            return held.operation
+        except Conflict:
+            continue  # it moved on once more: decide anew
+
+
+def _add_to(store: Store, ended: Held, after: Operation, answer: Answer) -> Operation:
+    operation = answered_late(ended.operation, answer)
+    store.operations.add(ended, operation)
+    if after.state is State.ENDED and operation.assessment is None and operation.installation is None:
+        record_unstarted(store, operation)  # over what the sender wrote of its own end a moment ago
+    log.warning(logline("answered late", machine=operation.machine, attempt=operation.attempt,
+                        outcome=operation.outcome, answer=operation.late_answer))  # fmt: skip
+    return operation

@@ -172,3 +172,13 @@ def test_of_removing_and_postponing_at_once_one_wins(agenda: Agenda) -> None:
             assert items(agenda) == ([run("r")] if moved.result() else [])
             for left in list(agenda.due(FAR)):
                 agenda.remove(left)
+
+
+def test_the_first_of_each_shard_and_whether_there_may_be_more(agenda: Agenda) -> None:
+    for number in range(40):
+        agenda.add(run(f"r{number}"), NOW + minutes(number))
+    some, more = agenda.first(3)
+    assert (len(some), more) == (3 * SHARDS, True)
+    every, more = agenda.first(40)
+    assert ({item.id for item in every}, more) == ({f"r{number}" for number in range(40)}, False)
+    assert "r0" in {item.id for item in some}

@@ -93,3 +93,15 @@ def test_a_missing_table_is_an_error(tables: TableServiceClient) -> None:
     """And not a conflict, which would be tried again for ever."""
     with pytest.raises(HttpResponseError):
         Buckets(Table(tables, "missing")).lease(SUBSCRIPTION, REGION, 1, NOW)
+
+
+def test_only_throttles_that_azure_keeps_closed_are_told(buckets: Buckets) -> None:
+    for number, region in enumerate(("eastus", "northeurope", "westeurope")):
+        buckets.block("s", region, 60 * number + 30, NOW)
+    buckets.lease("s", "japaneast", 1, NOW)
+    later = NOW + minutes(1)
+    told, more = buckets.throttled(later, 10)
+    assert [(each.subscription, each.region) for each in told] == [("s", "northeurope"), ("s", "westeurope")]
+    assert (told[0].until, more) == (NOW + minutes(1.5), False)
+    assert buckets.throttled(NOW + minutes(1.5), 10)[0] == told[1:]
+    assert buckets.throttled(later, 3)[1], "there is one more to read"

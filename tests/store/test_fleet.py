@@ -74,6 +74,7 @@ def test_when_timers_ran(fleet: Fleet) -> None:
     fleet.timer_ran("inventory_timer", NOW - minutes(30))
     fleet.timer_ran("agenda_timer", NOW)
     assert fleet.timers() == {"agenda_timer": NOW, "inventory_timer": NOW - minutes(30)}
+    assert fleet.first_timers() == {"agenda_timer": NOW - minutes(1), "inventory_timer": NOW - minutes(30)}
     assert msgspec.json.encode(fleet.timers())  # the storage SDK's own datetime would be refused here
 
 

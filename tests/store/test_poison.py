@@ -48,6 +48,26 @@ def test_a_replayed_message_is_kept_but_no_longer_parked(poisons: Poisons) -> No
     assert poisons.get("runs", ID) == parked()
 
 
+def test_a_discarded_message_is_kept_but_no_longer_parked(poisons: Poisons) -> None:
+    poisons.note("runs", ID, "ValueError: no")
+    poisons.park("runs", ID, TEXT, NOW)
+    assert poisons.mark_discarded("runs", ID, "ann: no", NOW + minutes(1))
+    assert poisons.parked("runs") == []
+    assert poisons.get("runs", ID) == parked()
+    assert not poisons.mark_discarded("runs", ID, "ann: no", NOW + minutes(2))
+
+
+def test_what_was_settled_and_noted_costs_nothing_to_read(poisons: Poisons) -> None:
+    """What is parked is one range: a short page finds it behind any number of others."""
+    for number in range(20):
+        other = message_id(b"%d" % number)
+        poisons.note("runs", message_id(b"n%d" % number), "OSError: passing")
+        poisons.park("runs", other, TEXT, NOW)
+        poisons.mark_replayed("runs", other, NOW)
+    poisons.park("runs", ID, TEXT, NOW)
+    assert [each.id for each in poisons.parked("runs", 1)] == [ID]
+
+
 def test_a_message_given_up_again_is_shown_again(poisons: Poisons) -> None:
     poisons.park("runs", ID, TEXT, NOW - minutes(5))
     poisons.mark_replayed("runs", ID, NOW - minutes(1))

@@ -19,7 +19,8 @@ from shared.store.queue import Queues
 from shared.store.store import Store
 from shared.store.table import Table
 from shared.wiring import build_store, new_id
-from shared.workflows.fleet import list_machines, read_health, read_summary
+from shared.workflows.fleet import list_machines, read_summary
+from shared.workflows.health import read_health
 from shared.workflows.index import count_fleet
 from shared.workflows.machines import (
     read_installation,
@@ -123,6 +124,20 @@ def test_storage_calls_of_each_request(store: Store, wire: Wire, request_name: s
     assert len(wire.seen) == most
     assert all(PARTITION.match(each) for each in filters)
     assert len(filters) + len(points) == len(table_reads(wire))
+
+
+def test_health_costs_the_same_however_much_is_open(store: Store, wire: Wire) -> None:
+    """Its calls are counted with little and with much open; it never reads a machine or an operation."""
+    costs = []
+    for more in (0, 1000):
+        for number in range(more):
+            store.agenda.add(Item(kind=ItemKind.RUN, id=f"r-{number}", since=NOW), NOW)
+        wire.seen.clear()
+        read_health(store, NOW)
+        costs.append(len(wire.seen))
+    read = {each.path.strip("/").split("/")[-1].partition("(")[0] for each in table_reads(wire)}
+    assert {name for name in read if name.endswith(("machines", "operations", "history", "updates"))} == set()
+    assert costs[0] == costs[1] < 40
 
 
 def test_only_two_verbs_query() -> None:

@@ -12,6 +12,7 @@ from infra.local.host import hostjson
 from infra.local.host.cron import Schedule
 from infra.local.host.metadata import ALL_METHODS, Function, HttpTrigger, QueueTrigger, TimerTrigger, Trigger
 from infra.local.places import PROJECT
+from shared.domain.health import TIMERS
 from shared.domain.messages import POISON_SUFFIX, QUEUES
 from tests.domain.samples import NOW
 
@@ -63,6 +64,10 @@ EXPECTED: dict[str, Trigger] = {
     "fleet_machines": http("fleet/machines", "GET"),
     "fleet_summary": http("fleet/summary", "GET"),
     "inventory_request": http("fleet/inventory", "POST"),
+    "poison_discard": http("fleet/poison/{queue}/{message}/discard", "POST"),
+    "poison_replay_all": http("fleet/poison/{queue}/replay", "POST"),
+    "operation_release": http("fleet/operations/{attempt}/release", "POST"),
+    "run_close": http("fleet/runs/{run}/close", "POST"),
     "poison_replay": http("fleet/poison/{queue}/{message}/replay", "POST"),
     "fallback": http("{*path}", *ALL_METHODS),
 }
@@ -107,13 +112,12 @@ def test_queue_names_are_legal() -> None:
 
 def test_schedules_parse_and_come_round(indexed: dict[str, Function]) -> None:
     """Both as the local host reads them and by cronsim alone, which takes the seconds first."""
-    longest = {"agenda_timer": 60, "assessment_timer": 600, "inventory_timer": 3600}
     for name, function in triggers(indexed, TimerTrigger).items():
         assert isinstance(function.trigger, TimerTrigger)
         walk, schedule = CronSim(function.trigger.schedule, NOW), Schedule(function.trigger.schedule)
         times: list[datetime] = [next(walk) for _ in range(5)]
         assert times[0] == schedule.next_after(NOW)
-        assert {(later - earlier).total_seconds() for earlier, later in pairwise(times)} == {longest[name]}
+        assert {later - earlier for earlier, later in pairwise(times)} == {TIMERS[name]}, "health watches it"
 
 
 def test_no_route_begins_with_the_platforms_own(indexed: dict[str, Function]) -> None:

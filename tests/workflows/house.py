@@ -11,6 +11,7 @@ from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueServiceClient
 
 from shared.cloud import machines as listing
+from shared.domain.health import Check
 from shared.domain.machine import Record
 from shared.domain.messages import (
     QUEUES,
@@ -25,6 +26,7 @@ from shared.domain.messages import (
 from shared.domain.operation import Operation
 from shared.workflows.agenda import tend_agenda
 from shared.workflows.assessment import plan_assessments, request_assessment, start_assessment
+from shared.workflows.health import read_health
 from shared.workflows.index import count_fleet
 from shared.workflows.installation import request_installation, start_installation
 from shared.workflows.inventory import plan_inventory, take_inventory
@@ -104,6 +106,11 @@ class House(World):
 
     def tend(self) -> int:
         return tend_agenda(self.store, self.now)
+
+    def problems(self) -> list[str]:
+        """What health says is wrong; timers are not run here, but called."""
+        told = read_health(self.store, self.now).problems
+        return [problem.message for problem in told if problem.check is not Check.TIMERS]
 
     # What is remembered.
     def record(self, machine: Json) -> Record:

@@ -7,7 +7,8 @@ from shared.cloud.errors import CloudError
 from shared.domain.errors import RequestError
 from shared.domain.index import Filter
 from shared.domain.resource_id import parse_machine_id
-from shared.workflows.fleet import list_machines, read_health, read_summary
+from shared.workflows.fleet import list_machines, read_summary
+from shared.workflows.health import read_health
 from shared.workflows.inventory import plan_inventory, take_inventory
 from shared.workflows.machines import read_machine
 from tests.workflows.conftest import Build
@@ -53,7 +54,7 @@ def test_a_forbidden_subscription_keeps_its_trouble_to_itself(build: Build, path
     house.inventory()
     assert shown(house) == {machine["id"] for machine in house.fleet if machine["subscription"] != broken}
     health = read_health(house.store, house.now)
-    (problem,) = health.problems
+    (problem,) = house.problems()
     assert broken in problem
     assert "403" in problem
     (told,) = [each for each in health.subscriptions if each.reason]
@@ -67,10 +68,10 @@ def test_a_subscription_that_fails_later_shows_its_machines_as_last_seen(house: 
     house.fault(403, f"/subscriptions/{broken}/", "GET", times=9)
     house.inventory()
     assert shown(house) == everyone
-    assert len(read_health(house.store, house.now).problems) == 1
+    assert len(house.problems()) == 1
     house.ask("/sandbox/faults", "DELETE")
     house.inventory()
-    assert read_health(house.store, house.now).problems == ()
+    assert house.problems() == []
 
 
 def test_a_deleted_machine_is_gone_and_keeps_its_history(build: Build) -> None:
@@ -122,7 +123,7 @@ def test_an_unknown_subscription_of_the_settings_is_a_problem_in_words(build: Bu
     house = build()
     stranger = "00000000-0000-0000-0000-00000000abcd"
     take_inventory(house.azure, house.store, stranger)
-    (problem,) = read_health(house.store, house.now).problems
+    (problem,) = house.problems()
     assert stranger in problem
     assert "SubscriptionNotFound" in problem
 

@@ -6,8 +6,8 @@ from shared.domain.errors import RequestError
 from shared.domain.machine import Outcome
 from shared.domain.messages import StartAssessment
 from shared.domain.poison import message_id
-from shared.workflows.fleet import read_health
-from shared.workflows.poison import park_message, replay_message
+from shared.workflows.health import read_health
+from shared.workflows.poison import MOST_REPLAYED, discard_message, park_message, replay_message, replay_queue
 from tests.workflows.house import KINDS, House
 
 BROKEN = b'{"machine": 7}'
@@ -27,7 +27,7 @@ def test_a_message_that_was_given_up_is_shown_with_its_reason(house: House, queu
     health = read_health(house.store, house.now)
     (shown,) = health.poison
     assert (shown.queue, shown.id, shown.text, shown.why) == (queue, id_, BROKEN.decode(), "ValidationError: no")
-    (problem,) = health.problems
+    (problem,) = house.problems()
     assert queue in problem
     assert "ValidationError: no" in problem
 
@@ -47,7 +47,7 @@ def test_a_replayed_message_does_its_work_once(house: House) -> None:
     replay_message(house.store, letter.queue, id_, house.now)
     (back,) = house.waiting()
     assert (back.queue, back.text) == (letter.queue, letter.text)
-    assert read_health(house.store, house.now).problems == ()
+    assert house.problems() == []
     house.run()
     assert house.attempt(machine, asked.attempt).outcome is Outcome.SUCCEEDED
     replay_message(house.store, letter.queue, id_, house.now)
@@ -90,3 +90,46 @@ def test_a_message_about_a_machine_nobody_knows_is_nothing(house: House) -> None
     house.deliver(StartAssessment(machine=stranger, attempt="a", requested_by="x", slot=house.now))
     assert house.posts(stranger) == []
     assert house.lose() == []
+
+
+def test_all_of_a_queue_are_put_back_by_one_call(house: House) -> None:
+    ids = {park(house, "runs", b"%d" % number) for number in range(3)}
+    other = park(house, "fleet", BROKEN)
+    assert replay_queue(house.store, "runs", house.now, "ann") == (3, False)
+    assert {message_id(letter.text.encode()) for letter in house.lose()} == ids
+    assert [poison.id for poison in read_health(house.store, house.now).poison] == [other]
+    assert replay_queue(house.store, "runs", house.now, "ann") == (0, False)
+
+
+def test_one_call_puts_back_no_more_than_it_can_in_time(house: House) -> None:
+    for number in range(MOST_REPLAYED + 1):
+        park(house, "fleet", b"%d" % number)
+    assert replay_queue(house.store, "fleet", house.now, "ann") == (MOST_REPLAYED, True)
+    assert replay_queue(house.store, "fleet", house.now, "ann") == (1, False)
+
+
+def test_a_discarded_message_stays_on_record_and_may_still_be_replayed(house: House) -> None:
+    id_ = park(house, "runs", BROKEN)
+    discard_message(house.store, "runs", id_, ("ann", "a test of mine"), house.now)
+    assert house.lose() == []
+    kept = house.store.poison.get("runs", id_)
+    assert kept is not None
+    assert kept.text == BROKEN.decode()
+    with pytest.raises(RequestError) as refusal:
+        discard_message(house.store, "runs", id_, ("ann", "again"), house.now)
+    assert (refusal.value.status, refusal.value.code) == (409, "NotParked")
+    replay_message(house.store, "runs", id_, house.now)
+    assert [letter.text for letter in house.lose()] == [BROKEN.decode()]
+
+
+@pytest.mark.parametrize(("queue", "message"), [("runs", "0" * 32), ("nowhere", "0" * 32), ("runs", "~done|x")])
+def test_an_unknown_message_cannot_be_discarded(house: House, queue: str, message: str) -> None:
+    with pytest.raises(RequestError) as refusal:
+        discard_message(house.store, queue, message, ("ann", "no"), house.now)
+    assert refusal.value.status == 404
+
+
+def test_an_unknown_queue_cannot_be_replayed(house: House) -> None:
+    with pytest.raises(RequestError) as refusal:
+        replay_queue(house.store, "nowhere", house.now, "ann")
+    assert refusal.value.status == 404

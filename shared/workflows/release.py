@@ -1,0 +1,103 @@
+"""What an operator ends by hand: an operation that does not move, a run that does not close. Every law still holds.
+
+An attempt stays used up for ever, so nothing is sent again in its run; the machine is free for other work only in the
+transaction that ends the operation. Azure may still be busy with it: it answers another start with 409, which waits.
+"""
+
+import logging
+from datetime import datetime
+
+from shared.domain.errors import RequestError, not_found
+from shared.domain.logline import logline
+from shared.domain.machine import Record
+from shared.domain.messages import AdvanceRun
+from shared.domain.operation import Operation
+from shared.domain.reason import Reason
+from shared.domain.release import operators_reason, released, seconds_to_release
+from shared.domain.resource_id import MachineId
+from shared.domain.run import Run, cancelled
+from shared.store.store import Store
+from shared.store.table import Conflict
+from shared.workflows.sending import go_on, record_unstarted
+
+log = logging.getLogger(__name__)
+RELEASED, CLOSED = "ReleasedByOperator", "ClosedByOperator"
+
+
+def release_operation(store: Store, address: MachineId, attempt: str, who: str, why: str, now: datetime) -> Operation:
+    """End an operation: not started when nothing was sent, else unknown. A second call says the same again.
+
+    Raises RequestError: 400 without a reason, 404 for an unknown operation, 409 when it ended by itself or its request
+    may be on its way this moment.
+    """
+    because = operators_reason(RELEASED, who, why)
+    while True:
+        held = store.operations.in_flight(address)
+        if held is None or held.operation.attempt != attempt:
+            return _released_before(store, address, attempt)
+        _refuse_while_sending(held.operation, now)
+        try:
+            done = store.operations.save(held, released(held.operation, because, now)).operation
+        except Conflict:
+            continue  # it moved on: decide anew
+        record_unstarted(store, done)
+        go_on(store, done, 0)
+        _note("operation released", because, machine=done.machine, attempt=attempt, kind=done.kind,
+              was=held.operation.state, outcome=done.outcome)  # fmt: skip
+        return done
+
+
+def close_run(store: Store, run_id: str, who: str, why: str, now: datetime) -> Run:
+    """Start nothing more in a run, follow what runs, and let it close. A second call only hints again.
+
+    Raises RequestError: 400 without a reason, 404 for an unknown run, 409 when it has closed.
+    """
+    because = operators_reason(CLOSED, who, why)
+    while True:
+        loaded = store.runs.load(run_id)
+        if loaded is None:
+            raise not_found(f"/fleet/runs/{run_id}")
+        if loaded.run.closed:
+            raise RequestError(409, "RunClosed", f"The run closed at {loaded.run.closed.isoformat()}.", run_id)
+        after = cancelled(loaded.run, because, now)
+        try:
+            if after != loaded.run:
+                store.runs.save(loaded, after, ())
+        except Conflict:
+            continue  # it took a step: decide anew
+        store.queues.send(AdvanceRun(run=run_id))
+        _note("run cancelled", because, run=run_id)
+        return after
+
+
+def _refuse_while_sending(operation: Operation, now: datetime) -> None:
+    wait = seconds_to_release(operation, now)
+    if wait:
+        text = f"The request to start it may be on its way to Azure; release it in {wait} seconds."
+        raise RequestError(409, "OperationStarting", text, operation.attempt)
+
+
+def _released_before(store: Store, address: MachineId, attempt: str) -> Operation:
+    """The same call again writes what a worker that died may have left out."""
+    ended = store.operations.ended(address, attempt)
+    if ended is None:
+        raise not_found(f"/fleet/operations/{attempt}")
+    operation = ended.operation
+    if operation.reason is None or operation.reason.code != RELEASED:
+        raise RequestError(409, "OperationEnded", f"The operation ended by itself as {operation.outcome}.", attempt)
+    if operation.ended and _is_newest(store.machines.get(address), operation.ended):
+        record_unstarted(store, operation)
+        go_on(store, operation, 0)
+    return operation
+
+
+def _is_newest(record: Record | None, ended: datetime) -> bool:
+    if record is None:
+        return True
+    others = [each.ended for each in (record.assessment, record.installation) if each]
+    others += [record.refusal.at] if record.refusal else []
+    return all(other <= ended for other in others)
+
+
+def _note(what: str, because: Reason, **facts: object) -> None:
+    log.warning(logline(what, **facts, reason=because.code, detail=because.detail))
