@@ -86,9 +86,14 @@ class Table:
         self._service.create_table_if_not_exists(self._name)
 
     def get(self, partition: str, key: str, only: Sequence[str] = ()) -> Row | None:
-        """The row, or None; of its properties those that `only` names, or all."""
+        """The row, or None; of its properties those that `only` names, or all.
+
+        Of keys that no row can have there is none: Azure would refuse the question.
+        """
         from azure.core.exceptions import ResourceNotFoundError
 
+        if not (_is_key(partition) and _is_key(key)):
+            return None
         try:
             return _row(self._client.get_entity(partition, key, **_select(only)))
         except ResourceNotFoundError as error:

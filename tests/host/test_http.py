@@ -123,6 +123,15 @@ def test_a_request_arrives_whole(host: RunningHost) -> None:
     assert all(name == name.lower() for name in seen["headers"])
 
 
+def test_odd_requests_arrive_too(host: RunningHost) -> None:
+    """A line break in the path, bytes that are no UTF-8 in a header, a body that is not what its header says."""
+    headers = {"X-Odd": "\xff", "Content-Encoding": "gzip"}
+    seen = host.call("POST", "/echo/a%0d%0ab", b"plain", headers).json()
+    assert seen["params"] == {"name": "a\r\nb"}
+    assert seen["headers"]["x-odd"] == "\ufffd"
+    assert bytes.fromhex(seen["body"]) == b"plain"
+
+
 def test_both_fronts_have_the_same_routes(host: RunningHost, tmp_path_factory: pytest.TempPathFactory) -> None:
     context = ssl.create_default_context(cafile=tmp_path_factory.getbasetemp() / "http0" / "ca.pem")
     seen = host.call("GET", "/echo/x", tls=context).json()

@@ -20,6 +20,7 @@ from shared.store.table import (
     Table,
     check,
 )
+from tests.store.wire import Wire
 
 LONGEST_KEY = 512
 """Characters: 1 KiB of UTF-16. This and the others: "Understanding the Table service data model"."""
@@ -145,3 +146,12 @@ def test_a_conflict_says_what_azure_said(table: Table) -> None:
     table.write(Insert(row()))
     with pytest.raises(Conflict, match=r"\w+"):
         table.write(Insert(row()))
+
+
+@pytest.mark.parametrize("key", ["x" * 513, "日" * 513, "a/b", "a\\b", "a#b", "a?b", "a\x00b", "a\x85b"])
+def test_of_keys_that_no_row_can_have_there_is_no_row(watched_table: Table, wire: Wire, key: str) -> None:
+    """Azure answers such a question with 400; it is not asked."""
+    wire.seen.clear()
+    assert watched_table.get(key, "k") is None
+    assert watched_table.get("p", key) is None
+    assert wire.seen == []

@@ -43,7 +43,7 @@ def application(site: Site) -> web.Application:
     """One handler for every path and method."""
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     front = Front(site)
-    app.router.add_route("*", "/{path:.*}", front.handle)
+    app.router.add_route("*", r"/{path:[\s\S]*}", front.handle)  # a path may hold an encoded line break
     return app
 
 
@@ -118,7 +118,12 @@ class Front:
 
 def _joined(pairs: MultiMapping[str], separator: str = ",") -> dict[str, str]:
     """One value a name, several joined, as Azure's host hands them on."""
-    return {name: separator.join(pairs.getall(name)) for name in pairs}
+    return {name: _text(separator.join(pairs.getall(name))) for name in pairs}
+
+
+def _text(value: str) -> str:
+    """Bytes that are no UTF-8 reach the app as replacement characters; aiohttp keeps them as lone surrogates."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _written(response: HttpResponse) -> web.Response:

@@ -42,7 +42,10 @@ class Fronts:
 
     async def open(self, application: web.Application) -> None:
         """Starts to answer."""
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSE_SECONDS)
+        # As in Azure, a body reaches the function as it came, whatever Content-Encoding says of it.
+        self._runner = web.AppRunner(
+            application, access_log=None, shutdown_timeout=CLOSE_SECONDS, auto_decompress=False
+        )
         await self._runner.setup()
         self._sites = [web.SockSite(self._runner, self._plain)]
         if self._tls is not None:
