@@ -147,14 +147,15 @@ def find(text: str, wanted: Filter, after: Cursor | None) -> Iterator[Hit]:
     if not all(term in text for term in terms):
         return
     for part in text.split(_SCOPE)[1:]:
-        scope, *lines = part.split(_LINE)
-        if _is_in(scope, wanted) and all(term in part for term in terms):
+        scope, _, rest = part.partition(_LINE)
+        if _is_in(scope, wanted) and all(term in rest for term in terms):
+            lines = rest.split(_LINE)
             places: list[int] = list(range(_skipped(scope, lines, after), len(lines)))
             for term in terms:
                 places = [place for place in places if term in lines[place]]
             for place in places:
                 yield Hit(number=number + place, at=Cursor(scope=scope, row=_row(lines[place])))
-        number += len(lines)
+        number += part.count(_LINE)
 
 
 def _skipped(scope: str, lines: list[str], after: Cursor | None) -> int:

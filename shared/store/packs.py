@@ -111,12 +111,12 @@ def needed(blocks: Blocks, numbers: Sequence[int]) -> list[str]:
 
 def records(blocks: Blocks, values: Mapping[str, Value], numbers: Sequence[int]) -> list[Record]:
     """The machines with these numbers, of a row read with what they need. Raises KeyError when it is not there."""
-    opened: dict[int, list[Record]] = {}
+    opened: dict[int, list[msgspec.Raw]] = {}
     for block in {blocks.block(number) for number in numbers}:
         packed = zlib.decompress(_bytes(values, f"{_BLOCK}{block}"))
-        opened[block] = msgspec.msgpack.decode(packed, type=list[Record])
+        opened[block] = msgspec.msgpack.decode(packed, type=list[msgspec.Raw])
     places = [(block, number - blocks.starts[block]) for number in numbers for block in [blocks.block(number)]]
-    return [opened[block][place] for block, place in places]
+    return [msgspec.msgpack.decode(opened[block][place], type=Record) for block, place in places]
 
 
 def split(name: str, content: bytes) -> dict[str, Value]:
