@@ -13,11 +13,12 @@ import msgspec
 
 from shared.domain.index import Build, Head, Pack, finish
 from shared.domain.machine import Record
-from shared.store.packs import TO_SEARCH, Blocks, Lines, Packer, join, lines, needed, records, split
+from shared.store.packs import Blocks, Lines, Packer, join, lines, needed, records, split
 from shared.store.table import LARGEST_BATCH, Delete, Insert, Merge, Replace, Row, Table, Value
 
 _FLEET, _HEAD, _BUILD = "fleet", "head", "build"
 _VALUE, _ASKED, _NOBODY = "value", "asked", ""
+_TEXT, _RECORDS = "text|", "records|"
 
 
 class Gone(Exception):
@@ -58,16 +59,16 @@ class Index:
 
     def lines(self, generation: int, packs: Sequence[Pack]) -> list[Lines]:
         """The texts of these packs, which follow one another. One call. Raises Gone."""
-        wanted = {pack.name for pack in packs}
-        rows = self._table.page(_partition(generation), packs[0].name, size=len(packs), only=TO_SEARCH)
-        found = [lines(row.key, row.values) for row in rows if row.key in wanted]
+        wanted = {f"{_TEXT}{pack.name}": pack.name for pack in packs}
+        rows = self._table.page(_partition(generation), f"{_TEXT}{packs[0].name}", size=len(packs))
+        found = [lines(wanted[row.key], row.values) for row in rows if row.key in wanted]
         if not found or found[0].blocks.name != packs[0].name:
             raise Gone(packs[0].name)
         return found
 
     def records(self, generation: int, of: Blocks, numbers: Sequence[int]) -> list[Record]:
         """The machines with these numbers in a pack. One call, which reads their blocks only. Raises Gone."""
-        row = self._table.get(_partition(generation), of.name, only=needed(of, numbers))
+        row = self._table.get(_partition(generation), f"{_RECORDS}{of.name}", only=needed(of, numbers))
         if row is None:
             raise Gone(of.name)
         return records(of, row.values, numbers)
@@ -79,8 +80,9 @@ class Index:
 
     def add(self, generation: int, name: str, packer: Packer) -> None:
         """A pack under a new name. Not seen before the generation is."""
-        row = Row(partition=_partition(generation), key=name, values=packer.values())
-        self._table.write(Insert(row))
+        rows = zip((f"{_TEXT}{name}", f"{_RECORDS}{name}"), packer.values(), strict=True)
+        made = [Row(partition=_partition(generation), key=key, values=values) for key, values in rows]
+        self._table.transact([Insert(row) for row in made])
 
     def save(self, held: Held | None, build: Build) -> None:
         """The rebuild as it is now; one that has ended is what readers see from then on. Raises Conflict."""

@@ -1,8 +1,7 @@
-"""Machines packed into one row of the index, and read out of it: compressed, within what a row of storage may hold.
+"""Machines packed into two rows of the index, and read out of them: compressed, within what a row of storage may hold.
 
-A pack has a text to search (see domain/index.py) and blocks of whole records. Both are spread over binary properties:
-the text over as many as it needs, each block in one of its own, so that a reader fetches the text first and then only
-the blocks it shows.
+A pack has a text to search (see domain/index.py) and blocks of whole records. The text has a row of its own, so that
+many are read by one query; each block has a property of its own, so that a reader fetches only those it shows.
 """
 
 import zlib
@@ -18,12 +17,10 @@ from shared.store.table import LARGEST_BINARY, LARGEST_ENTITY, Value
 # A block is closed at so many bytes before compression (ours): some 40 machines, compressed about eightfold. One record
 # cannot outgrow a property: its parts are strings of at most 64 KiB each in the table `machines`.
 BLOCK = 32 * 1024
-MOST_BLOCKS = 200  # of 252 properties; the text needs 17 at most
-# A pack takes nothing more from here on: two properties, the block and the text that are still open, always find room.
+MOST_BLOCKS = 200  # of 252 properties
+# A pack takes nothing more from here on: the block and the text that are still open always find room.
 FULL = LARGEST_ENTITY - 3 * LARGEST_BINARY
-TEXT, STARTS, _BLOCK = "text", "starts", "block"
-_MOST_PARTS = LARGEST_ENTITY // LARGEST_BINARY + 1
-TO_SEARCH = (STARTS, TEXT, *(f"{TEXT}{number}" for number in range(_MOST_PARTS)))
+_TEXT, _STARTS, _BLOCK = "text", "starts", "block"
 
 
 class Packer:
@@ -59,14 +56,13 @@ class Packer:
         """What the index says of this pack."""
         return Pack(name=name, first=self._first, last=self._last, machines=self.machines)
 
-    def values(self) -> dict[str, Value]:
-        """The row's properties. Nothing can be added afterwards."""
+    def values(self) -> tuple[dict[str, Value], dict[str, Value]]:
+        """The properties of the row to search and of the row of records. Nothing can be added afterwards."""
         if self._open:
             self._close_block()
         self._lines += self._text.flush()
-        blocks = {f"{_BLOCK}{number}": block for number, block in enumerate(self._blocks)}
-        starts = msgspec.msgpack.encode(self._starts)
-        return {**split(TEXT, bytes(self._lines)), STARTS: starts, **blocks}
+        blocks: dict[str, Value] = {f"{_BLOCK}{number}": block for number, block in enumerate(self._blocks)}
+        return {**split(_TEXT, bytes(self._lines)), _STARTS: msgspec.msgpack.encode(self._starts)}, blocks
 
     def _write(self, text: str) -> None:
         self._lines += self._text.compress(text.encode())
@@ -99,9 +95,9 @@ class Lines(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def lines(name: str, values: Mapping[str, Value]) -> Lines:
-    """Of a row read with TO_SEARCH."""
-    starts = msgspec.msgpack.decode(_bytes(values, STARTS), type=list[int])
-    return Lines(blocks=Blocks(name=name, starts=starts), text=zlib.decompress(join(TEXT, values)).decode())
+    """Of the row to search."""
+    starts = msgspec.msgpack.decode(_bytes(values, _STARTS), type=list[int])
+    return Lines(blocks=Blocks(name=name, starts=starts), text=zlib.decompress(join(_TEXT, values)).decode())
 
 
 def needed(blocks: Blocks, numbers: Sequence[int]) -> list[str]:
@@ -110,7 +106,7 @@ def needed(blocks: Blocks, numbers: Sequence[int]) -> list[str]:
 
 
 def records(blocks: Blocks, values: Mapping[str, Value], numbers: Sequence[int]) -> list[Record]:
-    """The machines with these numbers, of a row read with what they need. Raises KeyError when it is not there."""
+    """The machines with these numbers, of a row of records read with what they need. Raises KeyError without it."""
     opened: dict[int, list[msgspec.Raw]] = {}
     for block in {blocks.block(number) for number in numbers}:
         packed = zlib.decompress(_bytes(values, f"{_BLOCK}{block}"))

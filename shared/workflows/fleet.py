@@ -18,7 +18,7 @@ from shared.store.store import Store
 
 log = logging.getLogger(__name__)
 # Packs whose text is read by one call (ours): about a megabyte on the wire.
-PACKS_A_CALL = 4
+PACKS_A_CALL = 10
 # Looks at an index before a reader is told to come again (ours): two rebuilds must have ended within one request.
 TRIES = 3
 
@@ -76,7 +76,7 @@ def _page(store: Store, head: Head, wanted: Filter, size: int, after: Cursor | N
 
 
 def _hits(store: Store, head: Head, wanted: Filter, after: Cursor | None) -> Iterator[tuple[Blocks, Hit]]:
-    """What is wanted, and the pack that holds it. The first pack often fills a page; then four are read at once."""
+    """What is wanted, and the pack that holds it. The first pack often fills a page; then ten are read at once."""
     packs, together = [pack for pack in head.packs if reaches(pack, wanted, after)], 1
     while packs:
         for lines in store.index.lines(head.number, packs[:together]):

@@ -197,4 +197,4 @@ def test_old_generations_are_removed(reading: Reading, fleet: list[str]) -> None
         reading.rebuild()
     reading.wire.seen.clear()
     table = reading.store.index._table
-    assert [len(table.page(f"generation|{each}")) for each in range(1, 6)] == [0, 0, 0, 4, 4]
+    assert [len(table.page(f"generation|{each}")) for each in range(1, 6)] == [0, 0, 0, 8, 8]
