@@ -14,6 +14,7 @@ from functions import (
     operations,
     poison,
     release,
+    results,
     runs,
 )
 
@@ -21,6 +22,7 @@ app = func.FunctionApp()
 CAPABILITIES = (
     inventory,
     assessment,
+    results,
     installation,
     runs,
     operations,

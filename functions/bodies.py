@@ -182,7 +182,7 @@ def _arc_assessment(system: OperatingSystem, result: Assessment) -> Body:
         "startDateTime": result.started,
         "lastModifiedDateTime": result.ended,
         "availablePatchCountByClassification": {name: result.counts.get(name, 0) for name in _COUNTS},
-        "startedBy": "User",
+        "startedBy": result.started_by,
         "patchServiceUsed": result.source or "Unknown",
         "osType": system,
         "errorDetails": _error(result.reason),

@@ -43,6 +43,11 @@ def operations_poison(msg: func.QueueMessage) -> None:
     _park("operations", msg)
 
 
+@blueprint.queue_trigger(arg_name="msg", queue_name=f"results{POISON_SUFFIX}", connection=CONNECTION)
+def results_poison(msg: func.QueueMessage) -> None:
+    _park("results", msg)
+
+
 @blueprint.queue_trigger(arg_name="msg", queue_name=f"fleet{POISON_SUFFIX}", connection=CONNECTION)
 def fleet_poison(msg: func.QueueMessage) -> None:
     _park("fleet", msg)

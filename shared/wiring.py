@@ -23,6 +23,7 @@ from shared.store.machines import Machines
 from shared.store.operations import Operations
 from shared.store.poison import Poisons
 from shared.store.queue import Queues, open_queues
+from shared.store.results import Results
 from shared.store.runs import Runs
 from shared.store.store import Store
 from shared.store.table import Table, open_tables
@@ -75,6 +76,7 @@ def build_store(table: Callable[[str], Table], queues: Queues) -> Store:
         fleet=Fleet(table("fleet")),
         index=Index(table("index")),
         poison=Poisons(table("poison")),
+        results=Results(table("results")),
         queues=queues,
     )
 

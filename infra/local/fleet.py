@@ -1,5 +1,7 @@
 """What the demo reads: machines as the app shows them, and as the sandbox that made them knows them."""
 
+from datetime import datetime
+
 import msgspec
 
 from infra.local.verdict import Ended, Told, Truth
@@ -46,6 +48,13 @@ class Row(msgspec.Struct, frozen=True, rename="camel"):
     def key(self) -> str:
         """Ids are equal in any case."""
         return self.id.lower()
+
+    def since(self, oldest: datetime) -> "Row":
+        """Without an assessment that is older: what Azure found days ago says nothing about today."""
+        look = self.last_assessment
+        if look is None or datetime.fromisoformat(look.time) >= oldest:
+            return self
+        return msgspec.structs.replace(self, last_assessment=None, pending=None)
 
     @property
     def is_vm(self) -> bool:

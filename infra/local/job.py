@@ -4,6 +4,7 @@ import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from infra.local.child import ChildFailed
@@ -17,6 +18,9 @@ LOOK_SECONDS = 0.5
 
 NUDGE_SECONDS = 4.0
 """Between two runs of a timer that Azure's host would run every few minutes."""
+
+CURRENT = timedelta(hours=24)
+"""How old an assessment may be and still count here; the app's own setting is the same."""
 
 INVENTORY_SECONDS = 60.0
 ASSESS_SECONDS = 120.0
@@ -53,7 +57,8 @@ class Job:
 
     def rows(self) -> dict[str, Row]:
         """The fleet as the app shows it now, by id in lower case."""
-        return {row.key: row for row in self._app.pages("/fleet/machines", Row)}
+        oldest = datetime.now(UTC) - CURRENT
+        return {row.key: row.since(oldest) for row in self._app.pages("/fleet/machines", Row)}
 
     def inventory(self, machines: Collection[str]) -> dict[str, Row]:
         """Waits until the app knows all of them."""
@@ -61,8 +66,8 @@ class Job:
         return self._follow(step, machines)
 
     def assess(self, machines: Collection[str]) -> dict[str, Row]:
-        """Waits until each of them is assessed, or left alone with a reason."""
-        step = Step("assess", _settled, _assessed, self._timer("assessment"), NUDGE_SECONDS, ASSESS_SECONDS)
+        """Waits until each of them is assessed, by Azure itself or by the app, or left alone with a reason."""
+        step = Step("assess", _settled, _assessed, self._timer("results", "assessment"), NUDGE_SECONDS, ASSESS_SECONDS)
         return self._follow(step, machines)
 
     def install(self, chosen: Mapping[str, Row]) -> dict[str, Row]:
@@ -81,9 +86,14 @@ class Job:
         step = Step("assess again", _fresh, _again, self._timer("assessment"), NUDGE_SECONDS, ASSESS_SECONDS)
         return self._follow(step, machines)
 
-    def _timer(self, capability: str) -> Callable[[], None]:
-        """Runs a timer's function now, as Azure's portal does."""
-        return lambda: self._platform.post(f"/admin/functions/{capability}_timer")
+    def _timer(self, *capabilities: str) -> Callable[[], None]:
+        """Runs timers' functions now, as Azure's portal does."""
+
+        def run() -> None:
+            for capability in capabilities:
+                self._platform.post(f"/admin/functions/{capability}_timer")
+
+        return run
 
     def _asked(self, row: Row) -> bool:
         """Whether the app took the request; False when it said: busy, later."""

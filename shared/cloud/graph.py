@@ -1,14 +1,16 @@
-"""Azure Resource Graph: the patch lists of Arc machines, and traces of operations nobody answered for. It lags."""
+"""Azure Resource Graph: results of many machines at once, and traces of operations nobody answered for. It lags."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, cast
 
 from shared.cloud.azure import Azure
 from shared.cloud.errors import reading
-from shared.cloud.results import moment, updates
+from shared.cloud.results import moment, published_assessment, updates
 from shared.domain.operation import OperationKind
-from shared.domain.resource_id import MachineId
+from shared.domain.resource_id import ARC_TYPE, VM_TYPE, MachineId, parse_machine_id
+from shared.domain.results import Found
 from shared.domain.update import Update
 
 Body = dict[str, Any]
@@ -47,6 +49,46 @@ def updates_of(azure: Azure, machine: MachineId, kind: OperationKind, activity: 
     )
 
 
+def assessments(
+    azure: Azure, subscriptions: Sequence[str], since: datetime | None, token: str
+) -> tuple[list[Found], str]:
+    """One page of ended assessments that changed at or after `since`, and the token of the next page, "" at the end.
+
+    One query of Resource Graph's quota. Raises CloudError.
+    """
+    kinds = ", ".join(f"'{kind}/patchAssessmentResults'".lower() for kind in (VM_TYPE, ARC_TYPE))
+    text = f"patchassessmentresources | where type in~ ({kinds})"
+    if since:
+        text += f" | where todatetime(properties.lastModifiedDateTime) >= todatetime('{since.isoformat()}')"
+    rows, following = _page(azure, subscriptions, text, token)
+    return [found for row in rows if _is_final(row) and (found := _found(row))], following
+
+
+def pending(azure: Azure, found: Iterable[Found]) -> dict[str, tuple[Update, ...]]:
+    """The updates that these assessments found, by machine id in lower case; a machine without rows is not in it.
+
+    A page a query of Resource Graph's quota. Raises CloudError.
+    """
+    asked = [each for each in found if each.assessment.pending]
+    if not asked:
+        return {}
+    folders = " or ".join(_below(f"{each.machine}/patchAssessmentResults/latest/softwarePatches/") for each in asked)
+    rows: dict[str, list[Body]] = defaultdict(list)
+    text = f"patchassessmentresources | where {folders}"
+    for row in query(azure, sorted({each.machine.subscription for each in asked}), text):
+        rows[_machine_of(row)].append({"patchId": row["name"], **row["properties"]})
+    return {machine: updates(each, windows=any("kbId" in row for row in each)) for machine, each in rows.items()}
+
+
+def _found(row: Body) -> Found | None:
+    assessment = published_assessment(str(row["name"]), row["properties"])
+    return Found(machine=parse_machine_id(_machine_of(row)), assessment=assessment) if assessment else None
+
+
+def _machine_of(row: Body) -> str:
+    return str(row["id"]).lower().partition("/patchassessmentresults/")[0]
+
+
 def _is_of(summary: Body, kind: OperationKind, activity: str) -> bool:
     """An assessment's summary carries its activity as its name, an installation's in its properties."""
     names = (summary["name"], summary["properties"].get(_ACTIVITIES[kind]))
@@ -75,17 +117,20 @@ def query(
 
     Each page is one query of Resource Graph's quota. What the identity may not read is left out, not refused.
     """
+    rows, token = _page(azure, subscriptions, where, "", columns)
+    yield from rows
+    while token:
+        rows, token = _page(azure, subscriptions, where, token, columns)
+        yield from rows
+
+
+def _page(
+    azure: Azure, subscriptions: Sequence[str], where: str, token: str, columns: str = "id, name, type, properties"
+) -> tuple[list[Body], str]:
     from azure.mgmt.resourcegraph.models import QueryRequest, QueryRequestOptions
 
     text = f"{where} | project {columns} | order by id asc"
-    token: str | None = None
-    while True:
-        options = QueryRequestOptions(top=PAGE, skip_token=token, result_format="objectArray")
-        with reading():
-            answer = azure.graph().resources(
-                QueryRequest(subscriptions=list(subscriptions), query=text, options=options)
-            )
-        yield from cast("list[Body]", answer.data)
-        token = answer.skip_token
-        if not token:
-            return
+    options = QueryRequestOptions(top=PAGE, skip_token=token or None, result_format="objectArray")
+    with reading():
+        answer = azure.graph().resources(QueryRequest(subscriptions=list(subscriptions), query=text, options=options))
+    return cast("list[Body]", answer.data), answer.skip_token or ""

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from shared.domain.machine import Assessment, Installation, Outcome
 from shared.domain.operation import Operation
 from shared.domain.reason import Reason, reason
@@ -27,17 +29,32 @@ def assessment(body: Body, operation: Operation, *, windows: bool, now: datetime
 
     What Azure leaves out is told by our own operation: its id, its start, the end as `now`.
     """
+    ended = moment(body.get("lastModifiedDateTime") or body.get("lastModifiedTime")) or now
+    result = _assessment(activity(body) or operation.attempt, body, _started(body, operation), ended, windows=windows)
+    return msgspec.structs.replace(result, requested_by=operation.requested_by)
+
+
+def published_assessment(name: str, body: Body) -> Assessment | None:
+    """A summary of Resource Graph's, whoever started it; its name is its activity. None when it says no times."""
+    started, ended = moment(body.get("startDateTime")), moment(body.get("lastModifiedDateTime"))
+    if ended is None:
+        return None
+    windows = str(body.get("osType", "")).lower() == "windows"
+    return _assessment(activity(body) or name, body, started or ended, ended, windows=windows)
+
+
+def _assessment(id_: str, body: Body, started: datetime, ended: datetime, *, windows: bool) -> Assessment:
     outcome = _outcome(body.get("status"))
     return Assessment(
-        id=activity(body) or operation.attempt,
+        id=id_,
         outcome=outcome,
-        started=_started(body, operation),
-        ended=moment(body.get("lastModifiedDateTime") or body.get("lastModifiedTime")) or now,
+        started=started,
+        ended=ended,
         counts=_counts(body, windows=windows),
         reboot_pending=bool(body.get("rebootPending")),
         source=str(body.get("patchServiceUsed") or ""),
         reason=None if outcome is Outcome.SUCCEEDED else reason("AssessmentFailed", _detail(body)),
-        requested_by=operation.requested_by,
+        started_by=str(body.get("startedBy") or "User"),
     )
 
 

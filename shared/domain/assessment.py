@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from shared.domain.machine import Outcome, Record, unreachable
+from shared.domain.machine import Outcome, Record, Watch, is_platform_assessed, unreachable
 from shared.domain.operation import ASSESSMENT_PATIENCE
-from shared.domain.reason import Reason
+from shared.domain.reason import Reason, reason
 
 # How far ahead slots are leased (ours): longer than the planner's interval, so that the throttle is never idle; short,
 # so that an installation asked for meanwhile does not queue behind a whole fleet.
@@ -16,26 +16,49 @@ PLAN_AHEAD = timedelta(minutes=15)
 PLAN_LIFE = ASSESSMENT_PATIENCE + timedelta(minutes=10)
 # Pause after an assessment that Azure refused to start, so that a broken machine does not use up the throttle (ours).
 REFUSAL_PAUSE = timedelta(hours=1)
+# How much older than the setting a result of Azure's own may get before we assess (ours). Azure's timer in a Linux
+# machine wakes hourly and may miss once (2 h), an assessment runs for an hour at most, and Resource Graph lags (1 h).
+PLATFORM_TOLERANCE = timedelta(hours=4)
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """What the planner makes of one machine: due or not, and the reason when it cannot be looked at."""
+    """What the planner makes of one machine: due or not, and the reason when it is left out or needs explaining.
+
+    `watch` is what to remember of a machine that Azure assesses by itself, None when nothing changed.
+    """
 
     due: bool
     reason: Reason | None = None
+    watch: Watch | None = None
 
 
 def plan_assessment(record: Record, oldest: timedelta, now: datetime) -> Due:
     """Due: reachable, not under way, and never assessed, assessed longer than `oldest` ago, or patched since.
 
-    A failed assessment counts as a look: it is repeated when it is `oldest` old, or on demand.
+    A failed assessment counts as a look: it is repeated when it is `oldest` old, or on demand. A machine that Azure
+    assesses by itself is left to it until its results stop.
     """
     if record.deleted:
         return Due(due=False)
     why = unreachable(record.machine)
     if why:
         return Due(due=False, reason=why)
-    return Due(due=is_stale(record, oldest, now) and not _is_under_way(record, now))
+    watch = _watch(record, oldest, now)
+    changed = watch if watch and watch != record.watch and (watch.silent or not record.assessment) else None
+    if watch and not watch.silent and not _is_patched_since(record):
+        return Due(due=False, reason=None if record.assessment else reason("LeftToPlatform"), watch=changed)
+    silent = reason("PlatformSilent") if watch and watch.silent else None
+    return Due(due=is_stale(record, oldest, now) and not _is_under_way(record, now), reason=silent, watch=changed)
+
+
+def _watch(record: Record, oldest: timedelta, now: datetime) -> Watch | None:
+    """None for a machine that Azure does not assess. Once silent, it stays so until a result of Azure's own shows."""
+    if not is_platform_assessed(record.machine):
+        return None
+    watch = record.watch or Watch(since=now)
+    last = record.assessment
+    until = last.ended + oldest + PLATFORM_TOLERANCE if last else watch.since + PLATFORM_TOLERANCE
+    return watch if watch.silent or now < until else Watch(since=watch.since, silent=now)
 
 
 def _is_under_way(record: Record, now: datetime) -> bool:
@@ -47,7 +70,11 @@ def _is_under_way(record: Record, now: datetime) -> bool:
 def is_stale(record: Record, oldest: timedelta, now: datetime) -> bool:
     """Never assessed, assessed longer than `oldest` ago, or patched since."""
     last = record.assessment
-    if last is None or now - last.ended >= oldest:
-        return True
-    patched = record.installation
-    return patched is not None and patched.outcome is not Outcome.NOT_STARTED and patched.ended > last.ended
+    return last is None or now - last.ended >= oldest or _is_patched_since(record)
+
+
+def _is_patched_since(record: Record) -> bool:
+    last, patched = record.assessment, record.installation
+    if patched is None or patched.outcome is Outcome.NOT_STARTED:
+        return False
+    return last is None or patched.ended > last.ended

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
-from shared.domain.machine import Outcome, Record, unreachable
-from shared.domain.reason import Reason
+from shared.domain.machine import Outcome, Record, is_platform_assessed, unreachable
+from shared.domain.reason import Reason, reason
 
 
 class Status(StrEnum):
@@ -45,7 +45,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 def status_of(record: Record) -> tuple[Status, Reason | None]:
     """The status of one machine and, where it is not plain, the reason. No look is `no data`, never `up to date`."""
-    look, why = record.assessment, unreachable(record.machine)
+    look, why = record.assessment, unreachable(record.machine) or _watched(record)
     if look is None:
         return Status.NO_DATA, why or (record.refusal.reason if record.refusal else None)
     if look.outcome is Outcome.FAILED:
@@ -55,6 +55,15 @@ def status_of(record: Record) -> tuple[Status, Reason | None]:
     if look.reboot_pending:
         return Status.REBOOT, why
     return (Status.UPDATES if look.pending else Status.UP_TO_DATE), why
+
+
+def _watched(record: Record) -> Reason | None:
+    """Why a machine that Azure assesses by itself has no result, or needs ours."""
+    if record.watch is None or not is_platform_assessed(record.machine):
+        return None
+    if record.watch.silent:
+        return reason("PlatformSilent")
+    return None if record.assessment or record.refusal else reason("LeftToPlatform")
 
 
 def summarise(records: Iterable[Record], now: datetime) -> Summary:

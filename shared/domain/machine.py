@@ -82,6 +82,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     reason: Reason | None = None
     requested_by: str = ""
+    started_by: str = "User"  # Azure's word: `Platform` for its own assessments
 
     @property
     def pending(self) -> int:
@@ -110,6 +111,13 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason
 
 
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine that Azure assesses by itself: since when its first result is waited for, when results stopped."""
+
+    since: datetime
+    silent: datetime | None = None
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """All that is remembered of one machine: what it is, and how its last assessment and installation ended."""
 
@@ -118,7 +126,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     installation: Installation | None = None
     refusal: Refusal | None = None  # the last assessment that never started, if it is newer than `assessment`
     planned: datetime | None = None  # the slot of the planned assessment that has not ended yet
+    watch: Watch | None = None
     deleted: datetime | None = None
+
+
+def is_platform_assessed(machine: Machine) -> bool:
+    """Whether Azure says that it assesses this machine by itself. Any case: Resource Graph is not consistent."""
+    return machine.settings.assessment_mode.lower() == "automaticbyplatform"
 
 
 def unreachable(machine: Machine) -> Reason | None:

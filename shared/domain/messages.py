@@ -42,6 +42,18 @@ class FollowOperation(msgspec.Struct, frozen=True, kw_only=True):
     look: int = 0
 
 
+class SweepResults(msgspec.Struct, frozen=True, kw_only=True):
+    """Read from Resource Graph what was assessed in these subscriptions; `since` None: all that Azure keeps.
+
+    `asked` is when the sweep was planned, `page` where it goes on.
+    """
+
+    subscriptions: tuple[str, ...]
+    asked: datetime
+    since: datetime | None = None
+    page: str = ""
+
+
 class CountFleet(msgspec.Struct, frozen=True, kw_only=True):
     """Rebuild the fleet's index and its counts.
 
@@ -52,7 +64,9 @@ class CountFleet(msgspec.Struct, frozen=True, kw_only=True):
     step: int | None = None
 
 
-Message = ListSubscription | StartAssessment | StartInstallation | AdvanceRun | FollowOperation | CountFleet
+Message = (
+    ListSubscription | StartAssessment | StartInstallation | AdvanceRun | FollowOperation | SweepResults | CountFleet
+)
 
 QUEUES: dict[type[Message], str] = {
     ListSubscription: "inventory",
@@ -60,6 +74,7 @@ QUEUES: dict[type[Message], str] = {
     StartInstallation: "installations",
     AdvanceRun: "runs",
     FollowOperation: "operations",
+    SweepResults: "results",
     CountFleet: "fleet",
 }
 # Azure's Functions host moves a message there after maxDequeueCount failures. Source: Azure Queue storage trigger.

@@ -42,6 +42,8 @@ _SENTENCES = {
     "ClosedByOperator": "An operator closed the run before this machine was started.",
     "DiscardedByOperator": "An operator decided that the message will not be handled.",
     "InventoryFailed": "The subscription could not be read; its machines are shown as they were last seen.",
+    "LeftToPlatform": "Azure assesses this machine by itself; its first result is waited for.",
+    "PlatformSilent": "Azure assesses this machine by itself, but its results stopped; we assess it until they return.",
     "Throttled": "Azure kept throttling for as long as there was time to wait.",
 }
 

@@ -47,6 +47,12 @@ class Agenda:
         items = [msgspec.json.decode(str(row.values["item"]), type=Item) for page in pages for row in page]
         return items, any(len(page) == size for page in pages)
 
+    def items(self) -> Iterator[Item]:
+        """Everything that is looked after: whatever is in flight stands here."""
+        for shard in range(SHARDS):
+            for row in self._table.scan(str(shard)):
+                yield msgspec.json.decode(str(row.values["item"]), type=Item)
+
     def postpone(self, entry: Entry, due: datetime) -> bool:
         """Move an item to a later instant in one transaction; False when another instance was quicker."""
         later = _row(entry.item, due)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from shared.domain.machine import Assessment, Installation, Machine, Record, Refusal
+from shared.domain.machine import Assessment, Installation, Machine, Record, Refusal, Watch
 from shared.domain.resource_id import MachineId
 from shared.store.table import LARGEST_BATCH, Merge, Row, Table, Value
 
@@ -45,6 +45,14 @@ class Machines:
         """Each machine with the slot of its next assessment."""
         self._merge(scope, [(machine.address, {"planned": slot.isoformat()}) for machine, slot in planned])
 
+    def set_watches(self, scope: str, watched: Sequence[tuple[Machine, Watch]]) -> None:
+        """What the planner remembers of machines that Azure assesses by itself."""
+        self._merge(scope, [(machine.address, {"watch": _text(watch)}) for machine, watch in watched])
+
+    def set_published(self, scope: str, found: Sequence[tuple[MachineId, Assessment]]) -> None:
+        """Assessments as Resource Graph shows them; one of Azure's own ends the watch."""
+        self._merge(scope, [(address, _published(assessment)) for address, assessment in found])
+
     def set_assessment(self, address: MachineId, assessment: Assessment) -> None:
         self._set(address, {"assessment": _text(assessment), "refusal": NOTHING, "planned": NOTHING})
 
@@ -64,6 +72,11 @@ class Machines:
             self._table.transact([Merge(Row(partition=scope, key=key, values=values)) for key, values in part])
 
 
+def _published(assessment: Assessment) -> dict[str, Value]:
+    own = {"watch": NOTHING} if assessment.started_by == "Platform" else {}
+    return {"assessment": _text(assessment), "refusal": NOTHING, "planned": NOTHING, **own}
+
+
 def _text(value: msgspec.Struct) -> str:
     return msgspec.json.encode(value).decode()
 
@@ -75,6 +88,7 @@ def _record(row: Row) -> Record:
         installation=_part(row, "installation", Installation),
         refusal=_part(row, "refusal", Refusal),
         planned=_time(row, "planned"),
+        watch=_part(row, "watch", Watch),
         deleted=_time(row, "deleted"),
     )
 

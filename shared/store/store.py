@@ -11,6 +11,7 @@ from shared.store.machines import Machines
 from shared.store.operations import Operations
 from shared.store.poison import Poisons
 from shared.store.queue import Queues
+from shared.store.results import Results
 from shared.store.runs import Runs
 from shared.store.updates import Updates
 
@@ -28,4 +29,5 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     fleet: Fleet
     index: Index
     poison: Poisons
+    results: Results
     queues: Queues

@@ -32,8 +32,9 @@ def plan_assessments(store: Store, oldest: timedelta, now: datetime, new_id: Cal
     """
     planned = 0
     for scope in store.fleet.scopes():
-        due = [r.machine for r in store.machines.in_scope(scope) if plan_assessment(r, oldest, now).due]
-        paced = list(_paced(store, due, now, now + PLAN_AHEAD))
+        plans = [(r.machine, plan_assessment(r, oldest, now)) for r in store.machines.in_scope(scope)]
+        store.machines.set_watches(scope, [(machine, plan.watch) for machine, plan in plans if plan.watch])
+        paced = list(_paced(store, [machine for machine, plan in plans if plan.due], now, now + PLAN_AHEAD))
         store.machines.mark_planned(scope, paced)
         for machine, slot in paced:
             message = StartAssessment(machine=machine.id, attempt=new_id(), requested_by=PLANNER, slot=slot)

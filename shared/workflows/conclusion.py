@@ -41,7 +41,7 @@ def _assessment(azure: Azure, store: Store, record: Record, held: Held, body: di
             result = _without_updates(result, body)
         else:
             store.updates.replace(address, found)
-    store.history.add_assessment(address, result)
+    store.history.add_assessments([(address, result)])
     store.machines.set_assessment(address, result)
     return store.operations.save(held, assessed(operation, result, now)).operation
 

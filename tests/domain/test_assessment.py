@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from shared.domain.assessment import PLAN_LIFE, REFUSAL_PAUSE, Due, is_stale, plan_assessment
-from shared.domain.machine import Kind, Machine, Outcome, Record, Refusal
+from shared.domain.assessment import PLAN_LIFE, PLATFORM_TOLERANCE, REFUSAL_PAUSE, Due, is_stale, plan_assessment
+from shared.domain.machine import Kind, Machine, Outcome, PatchSettings, Record, Refusal, Watch
 from shared.domain.operation import ASSESSMENT_PATIENCE
 from shared.domain.reason import reason
+from shared.domain.results import LIST_PATIENCE, OVERLAP, SWEEP_LIFE
 from tests.domain.samples import ARC, NOW, assessment, installation, machine, minutes, record
 
 DAY = timedelta(hours=24)
@@ -104,3 +105,52 @@ def test_stale_says_the_same_without_the_plan() -> None:
     planned = replace(record(), planned=NOW)
     assert is_stale(planned, DAY, NOW)
     assert not is_stale(record(assessment=assessment()), DAY, NOW)
+
+
+def by_platform(**more: object) -> Record:
+    settings = PatchSettings(assessment_mode="automaticByPlatform")
+    return replace(record(replace(machine(), settings=settings)), **more)
+
+
+def test_a_machine_that_azure_assesses_is_left_to_it() -> None:
+    for age in (timedelta(), DAY, DAY + PLATFORM_TOLERANCE - TICK):
+        plan = plan_assessment(by_platform(assessment=assessment(ended=NOW - age)), DAY, NOW)
+        assert plan == Due(due=False), age
+
+
+def test_results_that_stop_are_noticed_and_the_machine_is_driven() -> None:
+    plan = plan_assessment(by_platform(assessment=assessment(ended=NOW - DAY - PLATFORM_TOLERANCE)), DAY, NOW)
+    assert plan == Due(due=True, reason=reason("PlatformSilent"), watch=Watch(since=NOW, silent=NOW))
+
+
+def test_a_silent_machine_is_driven_like_any_other_until_azure_is_back() -> None:
+    silent = Watch(since=NOW, silent=NOW)
+    ours = by_platform(watch=silent, assessment=assessment(ended=NOW))
+    assert plan_assessment(ours, DAY, NOW + DAY - TICK) == Due(due=False, reason=reason("PlatformSilent"))
+    assert plan_assessment(ours, DAY, NOW + DAY) == Due(due=True, reason=reason("PlatformSilent"))
+    back = by_platform(watch=None, assessment=assessment(ended=NOW))
+    assert plan_assessment(back, DAY, NOW + DAY) == Due(due=False)
+
+
+def test_a_machine_without_any_result_has_its_time_from_the_first_sight() -> None:
+    first = plan_assessment(by_platform(), DAY, NOW)
+    assert first == Due(due=False, reason=reason("LeftToPlatform"), watch=Watch(since=NOW))
+    seen = by_platform(watch=first.watch)
+    assert not plan_assessment(seen, DAY, NOW + PLATFORM_TOLERANCE - TICK).due
+    late = plan_assessment(seen, DAY, NOW + PLATFORM_TOLERANCE)
+    assert (late.due, late.watch) == (True, Watch(since=NOW, silent=NOW + PLATFORM_TOLERANCE))
+
+
+def test_a_patched_machine_is_looked_at_whoever_assesses_it() -> None:
+    patched = by_platform(assessment=assessment(ended=NOW - minutes(9)), installation=installation(ended=NOW))
+    assert plan_assessment(patched, DAY, NOW) == Due(due=True)
+
+
+def test_a_machine_that_azure_does_not_assess_any_more_is_driven() -> None:
+    """What was remembered of it when Azure did is no matter."""
+    ours = replace(record(), watch=Watch(since=NOW, silent=NOW), assessment=assessment(ended=NOW - DAY))
+    assert plan_assessment(ours, DAY, NOW) == Due(due=True)
+
+
+def test_the_tolerance_leaves_the_sweeps_their_time() -> None:
+    assert PLATFORM_TOLERANCE > OVERLAP + LIST_PATIENCE + SWEEP_LIFE

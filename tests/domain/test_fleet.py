@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.domain.fleet import Status, status_of, summarise
-from shared.domain.machine import Kind, OperatingSystem, Outcome, Record, Refusal
+from shared.domain.machine import Kind, OperatingSystem, Outcome, PatchSettings, Record, Refusal, Watch
 from shared.domain.reason import reason
 from tests.domain.samples import ARC, NOW, SUBSCRIPTION, VM, assessment, machine, record
 
@@ -59,6 +59,18 @@ def test_an_old_look_keeps_its_status_and_says_why_there_is_no_newer_one() -> No
 def test_a_failed_look_says_why() -> None:
     failed = replace(assessment(Outcome.FAILED), reason=reason("AssessmentFailed", "detail"))
     assert status_of(record(assessment=failed)) == (Status.FAILED, reason("AssessmentFailed", "detail"))
+
+
+def test_a_machine_that_azure_assesses_says_what_is_waited_for() -> None:
+    settings = PatchSettings(assessment_mode="AutomaticByPlatform")
+    waiting = replace(record(replace(machine(), settings=settings)), watch=Watch(since=NOW))
+    assert status_of(waiting) == (Status.NO_DATA, reason("LeftToPlatform"))
+    refused = replace(waiting, refusal=Refusal(at=NOW, reason=reason("StartRefused")))
+    assert status_of(refused) == (Status.NO_DATA, reason("StartRefused"))
+    silent = replace(waiting, watch=Watch(since=NOW, silent=NOW))
+    assert status_of(silent) == (Status.NO_DATA, reason("PlatformSilent"))
+    assert status_of(replace(silent, assessment=assessment())) == (Status.UP_TO_DATE, reason("PlatformSilent"))
+    assert status_of(replace(silent, machine=machine())) == (Status.NO_DATA, None), "not in that mode any more"
 
 
 def test_the_counts_of_a_fleet() -> None:

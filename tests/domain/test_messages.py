@@ -18,6 +18,7 @@ from shared.domain.messages import (
     Message,
     StartAssessment,
     StartInstallation,
+    SweepResults,
 )
 from shared.domain.run import RunMachine
 from tests.domain.samples import ARC, NOW, VM, assessment, installation, machine, operation, run
@@ -28,6 +29,7 @@ EVERY: list[Message] = [
     StartInstallation(run="r", machine=VM),
     AdvanceRun(run="r", alarm=2),
     FollowOperation(machine=VM, attempt="a", look=3),
+    SweepResults(subscriptions=("s", "t"), asked=NOW, since=NOW, page="p"),
     CountFleet(),
 ]
 

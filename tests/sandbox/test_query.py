@@ -8,6 +8,7 @@ from infra.local.sandbox.http import Refusal
 from infra.local.sandbox.query import parse
 
 COLUMNS = ("id", "name", "type", "kind", "properties")
+AT = "2026-01-02T00:00:00.0000000Z"
 ROWS: list[dict[str, Any]] = [
     {"id": "/a/1", "name": "Web-01", "type": "x/vms", "kind": "", "properties": {"status": "Failed", "n": {"deep": 1}}},
     {
@@ -17,7 +18,13 @@ ROWS: list[dict[str, Any]] = [
         "kind": None,
         "properties": {"status": "Succeeded"},
     },
-    {"id": "/b/3", "name": "it's", "type": "x/arcs", "kind": "AWS", "properties": {}},
+    {
+        "id": "/b/3",
+        "name": "it's",
+        "type": "x/arcs",
+        "kind": "AWS",
+        "properties": {"at": AT},
+    },
 ]
 
 
@@ -45,6 +52,8 @@ def names(text: str) -> list[str]:
         ("type =~ 'x/vms' or name =~ 'db-02' and kind =~ 'AWS'", ["Web-01"]),
         ("(type =~ 'x/vms' or name =~ 'db-02') and properties.status =~ 'Succeeded'", ["db-02"]),
         ("type =~ 'x/vms' | where name =~ 'other'", []),
+        ("todatetime(properties.at) >= todatetime('2026-01-02T00:00:00+00:00')", ["it's"]),
+        ("todatetime(properties.at) >= todatetime('2026-01-02T01:00:00.5+01:00') or name =~ 'db-02'", ["db-02"]),
     ],
 )
 def test_conditions(condition: str, expected: list[str]) -> None:
@@ -90,6 +99,8 @@ def test_project_keeps_renames_and_flattens() -> None:
         ("resources | where name =~", "the end"),
         ("resources | where (name =~ 'x'", "')'"),
         ("resources | where name in~ ()", "')'"),
+        ("resources | where todatetime(name) < todatetime('2026-01-01')", ">="),
+        ("resources | where todatetime(name) >= todatetime('soon')", "todatetime"),
         ("resources | take many", "many"),
         ("resources where name =~ 'x'", "where"),
         ("resources |", "the end"),

@@ -60,9 +60,10 @@ class World:
         speed: float = 120.0,
         catalogue: Sequence[CatalogueEntry] | None = None,
         guest: Guest | None = None,
+        platform: bool = False,
     ) -> None:
         self.clock = Clock()
-        config = SandboxConfig(seed=seed, machines=machines, speed=speed)
+        config = SandboxConfig(seed=seed, machines=machines, speed=speed, platform=platform)
         self.sandbox = Sandbox(config, clock=self.clock, catalogue=catalogue or load_catalogue(), guest=guest)
         self.token = self.sandbox.owner_token()
         self.fleet: list[dict[str, Any]] = self.get("/sandbox/fleet")

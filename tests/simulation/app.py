@@ -15,6 +15,7 @@ from shared.domain.messages import (
     ListSubscription,
     StartAssessment,
     StartInstallation,
+    SweepResults,
 )
 from shared.domain.operation import Operation
 from shared.domain.poison import message_id
@@ -27,6 +28,7 @@ from shared.workflows.installation import request_installation, start_installati
 from shared.workflows.inventory import plan_inventory, take_inventory
 from shared.workflows.operations import follow
 from shared.workflows.poison import park_message, replay_message
+from shared.workflows.results import plan_results, sweep_results
 from shared.workflows.runs import advance_run
 
 ASSESSMENT_AGE = timedelta(hours=24)
@@ -38,6 +40,7 @@ FUNCTIONS = {
     "installations": "installation_start",
     "runs": "run_advance",
     "operations": "operation_follow",
+    "results": "results_sweep",
     "fleet": "fleet_count",
 }
 """The function that a queue triggers, by its name in the app."""
@@ -61,6 +64,10 @@ class Instance:
     def assessment_timer(self) -> None:
         plan_assessments(self.store, ASSESSMENT_AGE, self.azure.clock.now(), self._new_id)
         self.store.fleet.timer_ran("assessment_timer", self.azure.clock.now())
+
+    def results_timer(self) -> None:
+        plan_results(self.store, self.azure.clock.now())
+        self.store.fleet.timer_ran("results_timer", self.azure.clock.now())
 
     def agenda_timer(self) -> None:
         tend_agenda(self.store, self.azure.clock.now())
@@ -102,6 +109,8 @@ class Instance:
                 advance_run(store, _read(body, AdvanceRun), azure.clock)
             case "operations":
                 follow(azure, store, _read(body, FollowOperation))
+            case "results":
+                sweep_results(azure, store, _read(body, SweepResults))
             case "fleet":
                 count_fleet(store, _read(body, CountFleet), azure.clock, self._new_id)
 

@@ -33,7 +33,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
 def make_template(number: int) -> Template:
     clock = WorldClock()
     speed = SPEEDS[number % len(SPEEDS)]
-    config = SandboxConfig(seed=1000 + number, machines=SMALLEST_FLEET + number % 3, speed=speed)
+    config = SandboxConfig(seed=1000 + number, machines=SMALLEST_FLEET + number % 3, speed=speed, platform=False)
     sandbox = Sandbox(config, clock=clock, catalogue=load_catalogue())
     fleet = json.loads(sandbox.handle(Request(method="GET", url=f"{ORIGIN}/sandbox/fleet")).body)
     regions = {place.group_id.lower(): place.location for place in estate(config.seed).places}

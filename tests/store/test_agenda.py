@@ -182,3 +182,10 @@ def test_the_first_of_each_shard_and_whether_there_may_be_more(agenda: Agenda) -
     every, more = agenda.first(40)
     assert ({item.id for item in every}, more) == ({f"r{number}" for number in range(40)}, False)
     assert "r0" in {item.id for item in some}
+
+
+def test_everything_on_it_can_be_read_whenever_it_is_due(agenda: Agenda) -> None:
+    wanted = [run(f"r{number}") for number in range(20)]
+    for number, item in enumerate(wanted):
+        agenda.add(item, NOW + minutes(number))
+    assert sorted(agenda.items(), key=str) == sorted(wanted, key=str)

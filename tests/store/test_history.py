@@ -11,6 +11,7 @@ from shared.domain.update import Update
 from shared.store.history import History
 from shared.store.table import Table
 from tests.domain.samples import ARC, NOW, VM, assessment, installation, minutes
+from tests.store.wire import Wire
 
 ADDRESS, OTHER = parse_machine_id(VM), parse_machine_id(ARC)
 
@@ -95,7 +96,7 @@ def test_updates_belong_to_one_installation(history: History) -> None:
 
 
 def test_assessments_are_kept_beside(history: History) -> None:
-    history.add_assessment(ADDRESS, assessment())
+    history.add_assessments([(ADDRESS, assessment())])
     history.add_installation(ADDRESS, install("i"), updates(1))
     assert names(history) == ["i"]
 
@@ -104,3 +105,16 @@ def test_machines_are_apart(history: History) -> None:
     history.add_installation(ADDRESS, install("i"), updates(1))
     assert names(history, OTHER) == []
     assert history.updates_of(OTHER, "i") == []
+
+
+def test_assessments_of_a_group_and_month_are_one_transaction(watched_table: Table, wire: Wire) -> None:
+    history = History(watched_table)
+    wire.seen.clear()
+    next_month = assessment(ended=NOW + timedelta(days=31))
+    history.add_assessments([(ADDRESS, assessment()), (OTHER, assessment()), (ADDRESS, assessment())])
+    assert len(wire.seen) == 1
+    history.add_assessments([(ADDRESS, assessment()), (ADDRESS, next_month)])
+    assert len(wire.seen) == 3
+    march = watched_table.page(f"{ADDRESS.scope}|2026-03", f"assessment|{ADDRESS.row}|", f"assessment|{ADDRESS.row}}}")
+    assert len(march) == 1, "the same result twice is one line"
+    assert len(watched_table.page(f"{ADDRESS.scope}|2026-04")) == 1

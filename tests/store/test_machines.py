@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 from msgspec.structs import replace
 
-from shared.domain.machine import Kind, Machine, Outcome, Record, Refusal
+from shared.domain.machine import Kind, Machine, Outcome, Record, Refusal, Watch
 from shared.domain.reason import reason
 from shared.domain.resource_id import parse_machine_id
 from shared.store.machines import Machines
@@ -97,6 +97,18 @@ def test_a_refusal_keeps_the_last_assessment(machines: Machines) -> None:
     machines.set_assessment(ADDRESS, LOOK)
     machines.set_refusal(ADDRESS, REFUSED)
     assert known(machines) == Record(machine=machine(), assessment=LOOK, refusal=REFUSED)
+
+
+def test_what_azure_found_by_itself_ends_plan_refusal_and_watch(machines: Machines) -> None:
+    watch = Watch(since=NOW, silent=NOW)
+    for started_by, left in (("User", watch), ("Platform", None)):
+        machines.save(SCOPE, [machine()], NOW)
+        machines.set_watches(SCOPE, [(machine(), watch)])
+        machines.mark_planned(SCOPE, [(machine(), NOW)])
+        machines.set_refusal(ADDRESS, REFUSED)
+        seen = replace(LOOK, started_by=started_by)
+        machines.set_published(SCOPE, [(ADDRESS, seen)])
+        assert known(machines) == Record(machine=machine(), assessment=seen, watch=left)
 
 
 def test_a_deleted_machine_keeps_its_results_and_comes_back(machines: Machines) -> None:

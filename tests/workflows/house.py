@@ -22,6 +22,7 @@ from shared.domain.messages import (
     Message,
     StartAssessment,
     StartInstallation,
+    SweepResults,
 )
 from shared.domain.operation import Operation
 from shared.workflows.agenda import tend_agenda
@@ -31,6 +32,7 @@ from shared.workflows.index import count_fleet
 from shared.workflows.installation import request_installation, start_installation
 from shared.workflows.inventory import plan_inventory, take_inventory
 from shared.workflows.operations import follow
+from shared.workflows.results import plan_results, sweep_results
 from shared.workflows.runs import advance_run
 from tests.cloud.world import Json, World, address_of, everything
 from tests.workflows.storage import Boxes, Delays, own_store
@@ -60,9 +62,15 @@ class House(World):
     """A cloud, an empty store, and the messages between them. `copies`: how often each message is delivered."""
 
     def __init__(
-        self, tables: TableServiceClient, queues: QueueServiceClient, *, machines: int = 14, speed: float = 600
+        self,
+        tables: TableServiceClient,
+        queues: QueueServiceClient,
+        *,
+        machines: int = 14,
+        speed: float = 600,
+        platform: bool = False,
     ) -> None:
-        super().__init__(machines=machines, speed=speed)
+        super().__init__(machines=machines, speed=speed, platform=platform)
         prefix = f"t{uuid.uuid4().hex[:12]}"
         self._delays = Delays(lambda: self.clock.now)
         self._boxes = Boxes(queues, prefix, self._delays)
@@ -96,6 +104,10 @@ class House(World):
 
     def plan(self) -> int:
         return plan_assessments(self.store, OLDEST, self.now, lambda: str(uuid.uuid4()))
+
+    def sweep(self) -> int:
+        """What the timer of results asks for."""
+        return plan_results(self.store, self.now)
 
     def assess(self, machine: Json, request: str = "r-1") -> Operation:
         return request_assessment(self.store, address_of(machine), WHO, request, self.now)
@@ -193,5 +205,7 @@ class House(World):
                 advance_run(self.store, message, self.azure.clock)
             case FollowOperation():
                 follow(self.azure, self.store, message)
+            case SweepResults():
+                sweep_results(self.azure, self.store, message)
             case CountFleet():
                 count_fleet(self.store, message, self.azure.clock, lambda: str(uuid.uuid4()))

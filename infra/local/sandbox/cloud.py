@@ -116,6 +116,7 @@ class Sandbox:
         with self._lock:
             now = self._clock()
             self._state.operations.settle(now)
+            self._state.platform.settle(now)
             if not admin.asks_for_fleet(request):
                 return self._tracked(request, self._answer(request, now), now)
         return admin.fleet(self._state)

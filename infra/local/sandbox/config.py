@@ -21,15 +21,25 @@ GRAPH_LAG_SECONDS = (120.0, 360.0)
 Azure promises nothing; Microsoft repositories quote 95 % under 30 s with no upper bound.
 """
 
+PLATFORM_SECONDS = 24 * 3600.0
+"""How often Azure assesses a machine by itself where its assessment mode says so: 12 minutes at speed 120.
+
+Source: Update Manager, assessment options.
+"""
+
 APP_AUDIENCE = "api://open-update-manager"
 
 
 class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """`speed` divides every duration inside machines; throttles are never scaled."""
+    """`speed` divides every duration inside machines; throttles are never scaled.
+
+    `platform`: Azure assesses machines by itself where their assessment mode says so; False: none is in that mode.
+    """
 
     seed: int = 1
     machines: int = 60
     speed: float = 120.0
+    platform: bool = True
     app_audience: str = APP_AUDIENCE
     origin: str = "https://127.0.0.1"
     crowded: bool = False

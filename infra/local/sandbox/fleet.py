@@ -67,7 +67,7 @@ def _scripted(
 ) -> Machine:
     random = Random(f"{config.seed}:machine:{position}")
     pending = missing(catalogue, part.system, part.script, random)
-    spec = _spec(config.seed, places, position, part, random)
+    spec = _spec(config, places, position, part, random)
     spec = msgspec.structs.replace(spec, oversized=_oversized(part.script, pending))
     return Machine(spec, scripted_guest(pending, part.system, part.script, random))
 
@@ -76,7 +76,7 @@ def _oversized(script: Script, pending: Sequence[PendingUpdate]) -> frozenset[st
     return frozenset({pending[-1].id}) if script is Script.WINDOW_EXCEEDED else frozenset()
 
 
-def _spec(seed: int, places: Estate, position: int, part: Part, random: Random) -> Spec:
+def _spec(config: SandboxConfig, places: Estate, position: int, part: Part, random: Random) -> Spec:
     place = random.choice(_places(places, part))
     together = not part.is_arc and random.random() < 0.25
     return Spec(
@@ -85,9 +85,9 @@ def _spec(seed: int, places: Estate, position: int, part: Part, random: Random) 
         place=place,
         system=part.system,
         script=part.script,
-        vm_id=seeded_guid(seed, "vm", str(position)),
+        vm_id=seeded_guid(config.seed, "vm", str(position)),
         tags=_tags(part, place, random),
-        settings=_settings(part, random),
+        settings=_settings(config, part, random),
         created=_created(random),
         size="" if part.is_arc else random.choice(_SIZES),
         site=_SITES[place.location] if part.is_arc else "",
@@ -128,9 +128,20 @@ def _tags(part: Part, place: Place, random: Random) -> dict[str, str]:
     return tags
 
 
-def _settings(part: Part, random: Random) -> PatchSettings:
-    if part.is_arc:
-        return PatchSettings(mode="ImageDefault", assessment=random.choice(("ImageDefault", "AutomaticByPlatform")))
+def _settings(config: SandboxConfig, part: Part, random: Random) -> PatchSettings:
+    settings = _arc_settings(random) if part.is_arc else _vm_settings(part, random)
+    if not config.platform:
+        return msgspec.structs.replace(settings, assessment="ImageDefault")
+    if part.script is Script.PLATFORM_SILENT:
+        return msgspec.structs.replace(settings, assessment="AutomaticByPlatform")
+    return settings
+
+
+def _arc_settings(random: Random) -> PatchSettings:
+    return PatchSettings(mode="ImageDefault", assessment=random.choice(("ImageDefault", "AutomaticByPlatform")))
+
+
+def _vm_settings(part: Part, random: Random) -> PatchSettings:
     options = (*_VM_SETTINGS, *(_WINDOWS_SETTINGS if part.system.os == "Windows" else _LINUX_SETTINGS))
     (chosen,) = random.choices([settings for settings, _ in options], [weight for _, weight in options])
     hot = chosen.mode == "AutomaticByPlatform" and "azure-edition" in (
@@ -147,6 +158,7 @@ def _real(config: SandboxConfig, places: Estate, guest: Guest) -> Machine:
     """An Arc machine with a real Debian inside, whatever its updates are today."""
     random = Random(f"{config.seed}:real")
     part = Part("Arc", SYSTEMS["debian-12"], Script.HEALTHY)
-    spec = _spec(config.seed, places, config.machines - 1, part, random)
+    spec = _spec(config, places, config.machines - 1, part, random)
     tags = {**spec.tags, "ring": "pilot"}  # it is there to be patched
-    return Machine(msgspec.structs.replace(spec, name="debian-real-01", tags=tags), guest)
+    settings = msgspec.structs.replace(spec.settings, assessment="ImageDefault")  # it is there to be looked into
+    return Machine(msgspec.structs.replace(spec, name="debian-real-01", tags=tags, settings=settings), guest)

@@ -9,6 +9,7 @@ from infra.local.sandbox.guests import Assessment, ScriptedGuest
 from infra.local.sandbox.machine import Machine
 from infra.local.sandbox.published import Published
 from infra.local.sandbox.reports import AssessmentReport
+from infra.local.sandbox.scripts import Script
 
 EARLIER_SHARE = 0.4
 """Of the scripted machines, how many carry an assessment from before."""
@@ -23,7 +24,8 @@ def remember(machines: Sequence[Machine], published: Published, seed: int, now: 
     """
     for machine in machines:
         random = Random(f"{seed}:history:{machine.spec.vm_id}")
-        if isinstance(machine.guest, ScriptedGuest) and random.random() < EARLIER_SHARE:
+        silent = machine.spec.script is Script.PLATFORM_SILENT
+        if isinstance(machine.guest, ScriptedGuest) and (random.random() < EARLIER_SHARE or silent):
             machine.assessment = _earlier(machine, machine.guest, random, now)
             published.assessment(machine.spec.id, machine.assessment, machine.assessment.modified)
 

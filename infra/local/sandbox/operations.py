@@ -80,6 +80,9 @@ class Operations:
     def find(self, id_: str) -> Operation | None:
         return self._all.get(id_.lower())
 
+    def is_running(self, machine: Machine) -> bool:
+        return machine.spec.id in self._running
+
     def start_assessment(self, machine: Machine, principal: str, now: datetime) -> Operation:
         """Accepts an assessment. Raises Refusal 409 when the machine is busy."""
         self._ensure_free(machine, now)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -77,6 +78,13 @@ def _tokens(text: str) -> list[_Token]:
     return found
 
 
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
 def _same(left: str, right: str) -> bool:
     return left.lower() == right.lower()
 
@@ -145,6 +153,8 @@ class _Parser:
         return self._comparison()
 
     def _comparison(self) -> Condition:
+        if self._skip("todatetime"):
+            return self._since()
         column = self._column()
         operator = self._word().lower()
         if operator == "in~":
@@ -155,6 +165,18 @@ class _Parser:
             raise refuse(f"the comparison '{operator}' is not served by this sandbox")
         value = self._literal()
         return lambda row: compare(text_of(lookup(row, column)), value)
+
+    def _since(self) -> Condition:
+        """`todatetime(column) >= todatetime('...')`: what is no time compares as false, as Kusto's null does."""
+        self._expect("(")
+        column = self._column()
+        for word in (")", ">=", "todatetime", "("):
+            self._expect(word)
+        wanted = _time(self._literal())
+        self._expect(")")
+        if wanted is None:
+            raise refuse("'todatetime' needs a time")
+        return lambda row: (seen := _time(text_of(lookup(row, column)))) is not None and seen >= wanted
 
     def _project(self) -> Stage:
         chosen = dict([self._projected()])

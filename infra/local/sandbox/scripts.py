@@ -6,7 +6,7 @@ import msgspec
 
 
 class Script(StrEnum):
-    """One behaviour. All but HEALTHY, SLOW and BUSY keep a machine from ending as Succeeded."""
+    """One behaviour. All but HEALTHY, SLOW, BUSY and PLATFORM_SILENT keep a machine from ending as Succeeded."""
 
     HEALTHY = "healthy"
     SLOW = "slow"
@@ -19,6 +19,7 @@ class Script(StrEnum):
     INSTALLATION_FAILS = "installationFails"
     WINDOW_EXCEEDED = "windowExceeded"
     REBOOT_LEFT = "rebootLeft"
+    PLATFORM_SILENT = "platformSilent"
 
 
 SLOW_FACTOR = 4.0

@@ -15,6 +15,7 @@ from infra.local.sandbox.journal import Journal
 from infra.local.sandbox.machine import ARC_TYPE, Machine
 from infra.local.sandbox.operations import Operations
 from infra.local.sandbox.places import Subscription, estate
+from infra.local.sandbox.platform import Platform
 from infra.local.sandbox.published import Published
 from infra.local.sandbox.throttles import Buckets
 
@@ -35,6 +36,7 @@ class State:
         self.buckets = Buckets()
         self.faults = Faults()
         remember(self.machines, self.published, config.seed, now)
+        self.platform = Platform(config, self.machines, self.operations, self.published, now)
         self._by_id = {machine.spec.id.lower(): machine for machine in self.machines}
 
     def subscription(self, id_: str) -> Subscription:
