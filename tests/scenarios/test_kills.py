@@ -114,10 +114,9 @@ def settle(city: City) -> None:
     assert nudged(city, lambda: _waits_only(city), SETTLE_SECONDS), judging.outcomes(city)
     forward(city, UNCONFIRMED_PATIENCE)
     assert nudged(city, lambda: not flying(city), SETTLE_SECONDS), judging.left_over(city)
-    again = unconfirmed(city)
-    print(f"  closed as StartUnconfirmed and asked for once more: {len(again)}")
-    assert nudged(city, lambda: _asked(city, again), 60), again
-    assert nudged(city, lambda: not judging.outcomes(city), SETTLE_SECONDS), judging.outcomes(city)
+    asked: set[str] = set()
+    assert nudged(city, lambda: _all_right(city, asked), SETTLE_SECONDS), judging.outcomes(city)
+    print(f"  closed as StartUnconfirmed and asked for once more: {len(asked)}")
     forward(city, HEAL_EVERY)
     assert nudged(city, lambda: not judging.left_over(city), SETTLE_SECONDS), judging.left_over(city)
 
@@ -140,17 +139,17 @@ def flying(city: City) -> list[str]:
     return [each for each in judging.left_over(city) if each.startswith("in flight")]
 
 
-def _asked(city: City, machines: list[str]) -> bool:
-    """Takes those out of the list that the app took."""
-    for machine in list(machines):
+def _all_right(city: City, asked: set[str]) -> bool:
+    """Whether all is assessed. Whoever closed as StartUnconfirmed is asked for once more, as an operator would."""
+    for machine in set(unconfirmed(city)) - asked:
         try:
             city.app.post(f"{machine}/assessPatches?api-version=2025-04-01")
         except Refused as refusal:
             if not is_busy(refusal):
                 raise
         else:
-            machines.remove(machine)
-    return not machines
+            asked.add(machine)
+    return not judging.outcomes(city)
 
 
 def judge(city: City) -> None:
