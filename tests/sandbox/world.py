@@ -17,6 +17,7 @@ from infra.local.sandbox.config import SandboxConfig
 from infra.local.sandbox.guests import Guest
 from infra.local.sandbox.http import Request, Response
 from infra.local.sandbox.transport import SandboxTransport
+from infra.local.sandbox.weather import Day
 
 START = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ORIGIN = "https://127.0.0.1"
@@ -61,9 +62,10 @@ class World:
         catalogue: Sequence[CatalogueEntry] | None = None,
         guest: Guest | None = None,
         platform: bool = False,
+        day: Day | None = None,
     ) -> None:
         self.clock = Clock()
-        config = SandboxConfig(seed=seed, machines=machines, speed=speed, platform=platform)
+        config = SandboxConfig(seed=seed, machines=machines, speed=speed, platform=platform, day=day or Day())
         self.sandbox = Sandbox(config, clock=self.clock, catalogue=catalogue or load_catalogue(), guest=guest)
         self.token = self.sandbox.owner_token()
         self.fleet: list[dict[str, Any]] = self.get("/sandbox/fleet")
@@ -102,15 +104,24 @@ class World:
         assert accepted.status == 202, accepted.body
         answer = self.send("GET", accepted.headers["Location"])
         for _ in range(200):
-            if answer.status != 202:
+            if answer.status not in (202, 429):
                 return answer.status, json.loads(answer.body)
-            self.clock.advance(1)
+            self.clock.advance(int(answer.headers["Retry-After"]))
             answer = self.send("GET", accepted.headers["Location"])
         raise AssertionError("the operation did not end")
 
     def journal(self, event: str = "") -> list[dict[str, Any]]:
         entries = self.get("/sandbox/journal")
         return [entry for entry in entries if event in ("", entry["event"])]
+
+    def fault(self, kind: str, **more: object) -> None:
+        """Asks for a fault, without a token as testers may."""
+        answer = self.send("POST", "/sandbox/faults", {"kind": kind, **more}, token="")
+        assert answer.status == 204, answer.body
+
+    def struck(self) -> list[str]:
+        """The kinds of the faults that have happened."""
+        return [entry["kind"] for entry in self.journal("fault")]
 
     # The generated models type every member as optional; Any keeps the tests readable.
     def compute(self, subscription: str) -> Any:  # noqa: ANN401

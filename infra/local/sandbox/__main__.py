@@ -10,6 +10,7 @@ from infra.local.sandbox.cloud import Sandbox
 from infra.local.sandbox.config import APP_AUDIENCE, SandboxConfig
 from infra.local.sandbox.guests import Guest
 from infra.local.sandbox.server import listen, serve
+from infra.local.sandbox.weather import Day
 
 
 def main() -> None:
@@ -23,6 +24,7 @@ def main() -> None:
         app_audience=options.app_audience,
         origin=f"https://127.0.0.1:{arm.getsockname()[1]}",
         crowded=options.crowded,
+        day=_day(options),
     )
     sandbox = Sandbox(config, clock=lambda: datetime.now(UTC), catalogue=load_catalogue(), guest=_guest(options.guest))
     asyncio.run(serve(sandbox, arm, identity, options.run_dir))
@@ -39,7 +41,29 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--run-dir", type=Path, required=True, help="where the certificate files go")
     parser.add_argument("--guest", type=Path, help="root folder of a real Debian; one Arc machine is made of it")
     parser.add_argument("--app-audience", default=APP_AUDIENCE)
+    _add_faults(parser)
     return parser
+
+
+def _add_faults(parser: argparse.ArgumentParser) -> None:
+    """Faults by seed; none without these."""
+    parser.add_argument("--fault-rate", type=float, default=0.0, help="share of ARM requests that meet a fault, < 1")
+    parser.add_argument("--fault-seed", type=int, help="what they are drawn from; --seed when left out")
+    parser.add_argument("--fault-kinds", default="", help="only these, comma separated; see sandbox/fault.py")
+    parser.add_argument("--forbidden", type=int, default=0, help="subscriptions that answer 403")
+    parser.add_argument("--throttled", type=int, default=0, help="subscriptions that answer 429")
+    parser.add_argument("--clock-offset", type=float, default=0.0, help="how wrong the Date header may be, in seconds")
+
+
+def _day(options: argparse.Namespace) -> Day:
+    return Day(
+        rate=options.fault_rate,
+        seed=options.seed if options.fault_seed is None else options.fault_seed,
+        kinds=tuple(kind for kind in options.fault_kinds.split(",") if kind),
+        forbidden=options.forbidden,
+        throttled=options.throttled,
+        clock=options.clock_offset,
+    )
 
 
 def _guest(root: Path | None) -> Guest | None:

@@ -29,7 +29,7 @@ def list_events(state: State, call: Call) -> Response:
 
 def _is_start(entry: Json, machine: str) -> bool:
     """What a fault kept from Azure is in no log."""
-    arrived = entry["event"] == "request" and (entry["effect"] or not entry["fault"])
+    arrived = entry["event"] == "request" and entry["arrived"]
     return arrived and entry["method"] == "POST" and str(entry["machine"]).lower() == machine.lower()
 
 

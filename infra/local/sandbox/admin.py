@@ -1,5 +1,9 @@
 """What testers may ask of the sandbox beside Azure: the fleet's truth, the journal, faults."""
 
+from datetime import datetime
+
+from infra.local.sandbox.fault import Fault, Kind, read_fault
+from infra.local.sandbox.foreign import begin_foreign
 from infra.local.sandbox.guests import GuestFailure, ScriptedGuest
 from infra.local.sandbox.http import Json, Refusal, Request, Response, json_object, json_response
 from infra.local.sandbox.machine import Machine
@@ -21,20 +25,32 @@ def fleet(state: State) -> Response:
     return json_response([_machine(machine) for machine in state.machines])
 
 
-def answer(state: State, request: Request) -> Response:
-    """GET journal, POST and DELETE faults, all under /sandbox."""
+def answer(state: State, request: Request, now: datetime) -> Response:
+    """GET journal; GET, POST and DELETE faults (see fault.py for what to send), all under /sandbox."""
     called = (request.method.upper(), request.path.removeprefix(PREFIX).rstrip("/"))
     match called:
         case ("GET", "/journal"):
             return json_response(state.journal.after(_sequence(request)))
         case ("POST", "/faults"):
-            state.faults.add(json_object(request.body))
+            _add_fault(state, read_fault(json_object(request.body)), now)
             return Response(status=204)
+        case ("GET", "/faults"):
+            return json_response(state.faults.facts())
         case ("DELETE", "/faults"):
-            state.faults.clear()
+            state.faults.clear(now)
             return Response(status=204)
         case (method, path):
             raise Refusal(501, "NotImplemented", f"The sandbox has no route for {method} {PREFIX}{path}.", path)
+
+
+def _add_fault(state: State, fault: Fault, now: datetime) -> None:
+    """Raises Refusal 404 for a subscription or machine that is not there, 409 for a machine that cannot start one."""
+    if fault.subscription:
+        state.subscription(fault.subscription)
+    if fault.kind is Kind.FOREIGN:
+        begin_foreign(state, fault, now)
+    else:
+        state.faults.add(fault, now)
 
 
 def _sequence(request: Request) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from infra.local.sandbox.config import PAGE_SIZE
+from infra.local.sandbox.fault import PAGED
 from infra.local.sandbox.http import Json, Refusal, Response, json_response
 from infra.local.sandbox.machine import Machine
 from infra.local.sandbox.places import Subscription
@@ -37,15 +38,17 @@ def list_groups(state: State, call: Call) -> Response:
     return json_response({"value": values})
 
 
-def page(call: Call, machines: Sequence[Machine], shape: Callable[[Machine], Json]) -> Response:
+def page(state: State, call: Call, machines: Sequence[Machine], shape: Callable[[Machine], Json]) -> Response:
     """One page of `{value, nextLink}`; nextLink keeps the query and adds $skiptoken."""
     token = call.request.query.get("$skiptoken", "0")
     if not token.isdigit():
         raise Refusal(400, "InvalidParameter", f"The $skiptoken '{token}' is not one of ours.", "$skiptoken")
     start = int(token)
-    body: dict[str, Any] = {"value": [shape(machine) for machine in machines[start : start + PAGE_SIZE]]}
-    if start + PAGE_SIZE < len(machines):
-        query = urlencode({**call.request.query, "$skiptoken": str(start + PAGE_SIZE)})
+    fault = state.faults.take(PAGED, call.request, call.now)
+    end = start + (PAGE_SIZE if fault is None else min(fault.rows, PAGE_SIZE))
+    body: dict[str, Any] = {"value": [shape(machine) for machine in machines[start:end]]}
+    if end < len(machines):
+        query = urlencode({**call.request.query, "$skiptoken": str(end)})
         body["nextLink"] = f"{call.request.origin}{call.request.path}?{query}"
     return json_response(body)
 

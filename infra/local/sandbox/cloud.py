@@ -8,6 +8,7 @@ from threading import Lock
 from infra.local.sandbox import activity, admin, arm, graph, inventory, patching
 from infra.local.sandbox.catalogue import CatalogueEntry
 from infra.local.sandbox.config import SandboxConfig, seeded_guid
+from infra.local.sandbox.foreign import draw_foreign
 from infra.local.sandbox.guests import Guest
 from infra.local.sandbox.http import Refusal, Request, Response
 from infra.local.sandbox.identity import Caller
@@ -24,7 +25,7 @@ from infra.local.sandbox.routes import (
     Routes,
 )
 from infra.local.sandbox.state import State
-from infra.local.sandbox.throttles import ARM_READS, ARM_WRITES
+from infra.local.sandbox.throttles import ARM, ARM_TENANT_READS, ARM_TOGETHER, KIND_OF_METHOD, READS, WRITES
 
 _SUBSCRIPTION = "/subscriptions/{subscription}"
 _GROUP = f"{_SUBSCRIPTION}/resourceGroups/{{group}}"
@@ -125,7 +126,7 @@ class Sandbox:
         """With the headers that every answer of ARM carries."""
         self._requests += 1
         tracking = {
-            "Date": format_datetime(now, usegmt=True),
+            "Date": format_datetime(now + self._state.faults.clock_offset(), usegmt=True),
             "x-ms-request-id": seeded_guid(self.config.seed, "request", str(self._requests)),
             "x-ms-client-request-id": request.header("x-ms-client-request-id"),
         }
@@ -134,7 +135,7 @@ class Sandbox:
     def _answer(self, request: Request, now: datetime) -> Response:
         try:
             if request.path.startswith(f"{admin.PREFIX}/"):
-                return admin.answer(self._state, request)
+                return admin.answer(self._state, request, now)
             found = identity_answer(self._state.identity, self.config, request, now)
             return found if found is not None else self._azure(request, now)
         except Refusal as refusal:
@@ -142,12 +143,20 @@ class Sandbox:
 
     def _azure(self, request: Request, now: datetime) -> Response:
         """An ARM request: faults first, then the token, and an entry in the journal in any case."""
-        fault = self._state.faults.take(request.method, request.path)
-        lost = fault is not None and not fault.effect
+        self._state.faults.begin(request)
+        draw_foreign(self._state, now)
+        fault = self._state.faults.outside(request, now)
+        lost = fault is not None and not fault.arrives
         caller, response = (_NOBODY, None) if lost else self._carry_out(request, now)
-        effect = request.method.upper() != "GET" and response is not None and response.status == 202
-        answer = fault.response() if fault is not None else response
+        answer = fault.befall(response) if fault is not None else response
         assert answer is not None  # without a fault the request was carried out
+        self._note(request, caller, response, answer, now)
+        return answer
+
+    def _note(
+        self, request: Request, caller: Caller, response: Response | None, answer: Response, now: datetime
+    ) -> None:
+        effect = request.method.upper() != "GET" and response is not None and response.status == 202
         facts = {
             "method": request.method.upper(),
             "url": request.url,
@@ -156,10 +165,12 @@ class Sandbox:
             "clientRequestId": request.header("x-ms-client-request-id"),
             "status": answer.status,
             "effect": effect,
-            "fault": fault is not None,
+            "fault": bool(self._state.faults.used),
+            "faults": list(self._state.faults.used),
+            "arrived": response is not None,
+            "azureStatus": response.status if response is not None else 0,
         }
         self._state.journal.note("request", now, facts)
-        return answer
 
     def _carry_out(self, request: Request, now: datetime) -> tuple[Caller, Response]:
         caller = _NOBODY
@@ -173,10 +184,14 @@ class Sandbox:
         route, parameters = self._routes.find(request)
         subscription = parameters.get("subscription", "")
         remaining: dict[str, str] = {}
+        kind = KIND_OF_METHOD.get(request.method.upper(), WRITES)
         if subscription:
-            limit = ARM_READS if request.method.upper() == "GET" else ARM_WRITES
-            left = self._state.buckets.take(limit, (caller.id, subscription.lower()), now)
-            remaining[f"x-ms-ratelimit-remaining-subscription-{limit.name}"] = str(left)
+            self._state.buckets.take(ARM_TOGETHER[kind], (subscription.lower(),), now)
+            left = self._state.buckets.take(ARM[kind], (caller.id, subscription.lower()), now)
+            remaining[f"x-ms-ratelimit-remaining-subscription-{kind}"] = str(left)
+        elif kind == READS:
+            left = self._state.buckets.take(ARM_TENANT_READS, (caller.id,), now)
+            remaining[f"x-ms-ratelimit-remaining-tenant-{kind}"] = str(left)
         call = Call(request=request, parameters=parameters, caller=caller, now=now)
         return route.handler(self._state, call).with_headers(remaining)
 

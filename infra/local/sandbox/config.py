@@ -6,6 +6,8 @@ from random import Random
 
 import msgspec
 
+from infra.local.sandbox.weather import Day
+
 PAGE_SIZE = 10
 """Machines a page. Azure pages at several hundred; small here, so that every client must follow nextLink."""
 
@@ -44,6 +46,8 @@ class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True):
     origin: str = "https://127.0.0.1"
     crowded: bool = False
     """All machines in one subscription and region, so that they share one throttle."""
+    day: Day = Day()
+    """Faults by seed; none unless it has a rate."""
 
     def scaled(self, seconds: float) -> timedelta:
         """A duration inside Azure as it passes here."""

@@ -2,8 +2,10 @@
 
 import base64
 import binascii
+from datetime import datetime, timedelta
 from typing import Any
 
+from infra.local.sandbox.fault import LAGGING, PAGED
 from infra.local.sandbox.graph_rows import COLUMNS, assessment_rows, installation_rows, resource_row
 from infra.local.sandbox.http import Json, Response, json_object, json_response
 from infra.local.sandbox.query import Query, parse, refuse
@@ -27,22 +29,30 @@ def query_resources(state: State, call: Call) -> Response:
     if not isinstance(text, str) or not text.strip():
         raise refuse("there is no query")
     query = parse(text, COLUMNS)
-    rows = query.evaluate(_rows(state, call, query.table, _scope(state, body)))
-    answer = _page(rows, query, _options(body))
+    lag = state.faults.take(LAGGING, call.request, call.now)
+    seen = call.now - timedelta(seconds=lag.seconds if lag else 0)
+    rows = query.evaluate(_rows(state, seen, query.table, _scope(state, body)))
+    options = _options(body)
+    short = state.faults.take(PAGED, call.request, call.now)
+    answer = _page(rows, query, options, MOST_ROWS if short is None else short.rows)
     return json_response(answer, headers=quota)
 
 
 def _scope(state: State, body: Json) -> set[str]:
-    """The subscriptions asked for, all when none is named; ones that are not there have no rows."""
+    """The subscriptions asked for, all when none is named; ones that are not there have no rows.
+
+    Forbidden ones have none either: Resource Graph shows what its caller may read. What it answers when none is left
+    is not in the facts; here it is no rows.
+    """
     wanted = body.get("subscriptions")
     if wanted is None:
-        return {subscription.id for subscription in state.estate.subscriptions}
+        return {subscription.id for subscription in state.estate.subscriptions} - state.faults.hidden()
     if not isinstance(wanted, list) or not all(isinstance(item, str) for item in wanted):
         raise refuse("'subscriptions' must be a list of strings")
-    return {item.lower() for item in wanted}
+    return {item.lower() for item in wanted} - state.faults.hidden()
 
 
-def _rows(state: State, call: Call, table: str, scope: set[str]) -> list[Json]:
+def _rows(state: State, seen: datetime, table: str, scope: set[str]) -> list[Json]:
     machines = [machine for machine in state.machines if machine.spec.place.subscription in scope]
     tenant = state.estate.tenant
     if table == "resources":
@@ -55,7 +65,7 @@ def _rows(state: State, call: Call, table: str, scope: set[str]) -> list[Json]:
         raise refuse(f"the table '{table}' is not served by this sandbox")
     found: list[Json] = []
     for machine in machines:
-        found += tables[table](machine, state.published, tenant, call.now)
+        found += tables[table](machine, state.published, tenant, seen)
     return found
 
 
@@ -69,10 +79,13 @@ def _options(body: Json) -> Json:
     return {**options}
 
 
-def _page(rows: list[Json], query: Query, options: Json) -> Json:
-    """Rows from $skipToken or $skip on. Without an `id` column Resource Graph cannot page, and says so."""
+def _page(rows: list[Json], query: Query, options: Json, most: int) -> Json:
+    """Rows from $skipToken or $skip on, never more than `most`.
+
+    Without an `id` column Resource Graph cannot page, and says so.
+    """
     start = _skip(options)
-    top = _whole(options, "$top", MOST_ROWS, least=1)
+    top = min(_whole(options, "$top", MOST_ROWS, least=1), most)
     data = rows[start : start + top]
     more = start + top < len(rows)
     pageable = "id" in query.columns

@@ -39,15 +39,31 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         return next((value for key, value in self.headers.items() if key.lower() == wanted), "")
 
 
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of an answer on its way back: each front does it in its own manner."""
+
+    late: float = 0.0
+    """Seconds between the work and the answer, or the end of the connection."""
+    lost: bool = False
+    """The connection is closed without an answer."""
+    cut: bool = False
+    """The connection is closed in the middle of the body."""
+
+
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP answer."""
+    """One HTTP answer. Status 0: there is none, see `delivery`."""
 
     status: int
     headers: Mapping[str, str] = {}
     body: bytes = b""
+    delivery: Delivery = Delivery()
+
+    def truncated(self) -> tuple[bytes, int]:
+        """What arrives of a cut body, and the length that was announced: always more."""
+        return self.body[: len(self.body) // 2], max(1, len(self.body))
 
     def with_headers(self, more: Mapping[str, str]) -> "Response":
-        return Response(status=self.status, headers={**self.headers, **more}, body=self.body)
+        return msgspec.structs.replace(self, headers={**self.headers, **more})
 
 
 class Refusal(Exception):

@@ -13,7 +13,7 @@ class Journal:
         self._entries: list[Json] = []
 
     def note(self, event: str, now: datetime, facts: Json) -> None:
-        """Adds an entry: `request`, `operationAccepted`, `operationEnded` or `guestChanged`."""
+        """Adds an entry: `request`, `operationAccepted`, `operationEnded`, `guestChanged`, or one of a fault's."""
         self._entries.append({"sequence": len(self._entries) + 1, "time": azure_time(now), "event": event, **facts})
 
     def after(self, sequence: int) -> list[Json]:

@@ -5,8 +5,10 @@ from random import Random
 from threading import Thread
 
 from infra.local.sandbox.config import FOREIGN_OPERATION_SECONDS, GRAPH_LAG_SECONDS, SandboxConfig, seeded_guid
+from infra.local.sandbox.fault import Fault, Kind
+from infra.local.sandbox.faults import Faults
 from infra.local.sandbox.http import Json, Refusal
-from infra.local.sandbox.installs import InstallRequest
+from infra.local.sandbox.installs import LINUX_CLASSES, WINDOWS_CLASSES, InstallRequest
 from infra.local.sandbox.journal import Journal
 from infra.local.sandbox.machine import Machine
 from infra.local.sandbox.published import Published
@@ -25,6 +27,9 @@ from infra.local.sandbox.work import (
 FOREIGN_PRINCIPAL = "platform"
 """Who starts the operations that no caller asked for."""
 
+SUPERSEDED = Trouble("NEWER_OPERATION_SUPERSEDED", "The operation was ended by a newer one.")
+"""Source: the Linux patch extension's error codes (facts 11.1). For Windows no page names one; the same is used."""
+
 
 class Operation:
     """One operation. `due` is when it ends; None while a real system is at work. `failed`: ARM itself says Failed."""
@@ -39,6 +44,8 @@ class Operation:
         self.ended: datetime | None = None
         self.report: AssessmentReport | InstallationReport | None = None
         self.failed: Trouble | None = None
+        self.gone: tuple[datetime, int] | None = None
+        """From when on its addresses are no longer known, and the status they answer with."""
 
     @property
     def status(self) -> str:
@@ -67,10 +74,11 @@ class Operation:
 class Operations:
     """Starts operations, ends those that are due, and keeps them for who asks how they ended."""
 
-    def __init__(self, config: SandboxConfig, journal: Journal, published: Published) -> None:
+    def __init__(self, config: SandboxConfig, journal: Journal, published: Published, faults: Faults) -> None:
         self._config = config
         self._journal = journal
         self._published = published
+        self._faults = faults
         self._random = Random(f"{config.seed}:lag")
         self._count = 0
         self._all: dict[str, Operation] = {}
@@ -83,18 +91,39 @@ class Operations:
     def is_running(self, machine: Machine) -> bool:
         return machine.spec.id in self._running
 
-    def start_assessment(self, machine: Machine, principal: str, now: datetime) -> Operation:
-        """Accepts an assessment. Raises Refusal 409 when the machine is busy."""
-        self._ensure_free(machine, now)
+    def start_assessment(
+        self, machine: Machine, principal: str, now: datetime, fault: Fault | None = None
+    ) -> Operation:
+        """Accepts an assessment. Raises Refusal 409 when the machine is busy and does not supersede."""
+        self._make_way(machine, now, fault)
         return self._assess(machine, principal, now, machine.spec.assessing * machine.spec.factor)
 
-    def start_installation(self, machine: Machine, request: InstallRequest, principal: str, now: datetime) -> Operation:
-        """Accepts an installation. Raises Refusal 409 when the machine is busy."""
-        self._ensure_free(machine, now)
-        report = InstallationReport(activity=self._new_id(), started=now, modified=now, run_id=request.run_id)
-        machine.installation = report
-        self._published.installation(machine.spec.id, report, now + self._lag())
+    def start_installation(
+        self, machine: Machine, request: InstallRequest, principal: str, now: datetime, fault: Fault | None = None
+    ) -> Operation:
+        """Accepts an installation. Raises Refusal 409 when the machine is busy and does not supersede."""
+        self._make_way(machine, now, fault)
         takes = timedelta() if machine.guest.blocking else installing_time(machine, request)
+        return self._install(machine, request, principal, now, takes)
+
+    def start_foreign(self, machine: Machine, fault: Fault, now: datetime) -> Operation:
+        """Somebody else's operation, for the fault's seconds. Raises Refusal 409 when the machine is busy."""
+        if machine.spec.id in self._running:
+            raise _busy(machine, self._running[machine.spec.id])
+        seconds = fault.seconds * self._config.speed or FOREIGN_OPERATION_SECONDS
+        takes = timedelta(seconds=seconds)
+        if not fault.installation:
+            return self._assess(machine, FOREIGN_PRINCIPAL, now, takes)
+        return self._install(machine, _everything(machine.spec.system.os), FOREIGN_PRINCIPAL, now, takes)
+
+    def _install(
+        self, machine: Machine, request: InstallRequest, principal: str, now: datetime, takes: timedelta
+    ) -> Operation:
+        report = InstallationReport(
+            activity=self._new_id(), started=now, modified=now, run_id=request.run_id, started_by=_starter(principal)
+        )
+        machine.installation = report
+        self._published.installation(machine.spec.id, report, now + self._lag(machine, now))
         operation = Operation(self._new_id(), machine, principal, now)
         operation.request = request
         return self._accept(operation, takes)
@@ -108,15 +137,22 @@ class Operations:
         for due, operation in sorted(over, key=lambda pair: (pair[0], pair[1].id)):
             self._end(operation, operation.work(), due)
 
-    def _ensure_free(self, machine: Machine, now: datetime) -> None:
-        if machine.spec.script is Script.BUSY and not machine.foreign_seen:
-            machine.foreign_seen = True
-            self._assess(machine, FOREIGN_PRINCIPAL, now, timedelta(seconds=FOREIGN_OPERATION_SECONDS))
-        if machine.spec.id in self._running:
-            raise _busy(machine, self._running[machine.spec.id])
+    def _make_way(self, machine: Machine, now: datetime, fault: Fault | None) -> None:
+        """A real system is never superseded: its package manager cannot be stopped half-way."""
+        scripted = machine.spec.script is Script.BUSY and not machine.foreign_seen
+        if (scripted or fault is not None) and machine.spec.id not in self._running:
+            machine.foreign_seen = machine.foreign_seen or scripted
+            self.start_foreign(machine, fault or Fault(kind=Kind.BUSY), now)
+        running = self._running.get(machine.spec.id)
+        if running is None:
+            return
+        asked = self._faults.supersedes(machine.spec.id) if fault is None else fault.kind is Kind.SUPERSEDE
+        if machine.guest.blocking or not asked:
+            raise _busy(machine, running)
+        self._end(running, running.crashed(SUPERSEDED), now)
 
     def _assess(self, machine: Machine, principal: str, now: datetime, takes: timedelta) -> Operation:
-        by = "Platform" if principal == FOREIGN_PRINCIPAL else "User"
+        by = _starter(principal)
         machine.assessment = AssessmentReport(activity=self._new_id(), started=now, modified=now, started_by=by)
         return self._accept(Operation(self._new_id(), machine, principal, now), takes)
 
@@ -156,16 +192,17 @@ class Operations:
     def _assessed(self, machine: Machine, seen: Assessed, now: datetime) -> AssessmentReport:
         before = machine.assessment or self._fresh(now)
         machine.assessment = assessment_report(before, seen, now)
-        self._published.assessment(machine.spec.id, machine.assessment, now + self._lag())
+        self._published.assessment(machine.spec.id, machine.assessment, now + self._lag(machine, now))
         return machine.assessment
 
     def _installed(self, machine: Machine, done: Installed, now: datetime) -> InstallationReport:
         """An installation ends with an assessment, so everything about pending updates is fresh after it."""
         before = machine.installation or InstallationReport(activity=self._new_id(), started=now, modified=now)
         machine.installation = installation_report(before, done, now)
-        self._published.installation(machine.spec.id, machine.installation, now + self._lag())
-        machine.assessment = self._fresh(now)
-        self._assessed(machine, done.after, now)
+        self._published.installation(machine.spec.id, machine.installation, now + self._lag(machine, now))
+        if done.trouble != SUPERSEDED:
+            machine.assessment = self._fresh(now)
+            self._assessed(machine, done.after, now)
         changed = [patch.update.id for patch in done.patches if patch.state == "Installed"]
         if changed:
             self._journal.note("guestChanged", now, {"machine": machine.spec.id, "installed": changed})
@@ -174,12 +211,24 @@ class Operations:
     def _fresh(self, now: datetime) -> AssessmentReport:
         return AssessmentReport(activity=self._new_id(), started=now, modified=now)
 
-    def _lag(self) -> timedelta:
-        return self._config.scaled(self._random.uniform(*GRAPH_LAG_SECONDS))
+    def _lag(self, machine: Machine, now: datetime) -> timedelta:
+        usual = self._config.scaled(self._random.uniform(*GRAPH_LAG_SECONDS))
+        return usual + self._faults.long_lag(machine.spec.id, now)
 
     def _new_id(self) -> str:
         self._count += 1
         return seeded_guid(self._config.seed, "operation", str(self._count))
+
+
+def _starter(principal: str) -> str:
+    """The result's `startedBy`."""
+    return "Platform" if principal == FOREIGN_PRINCIPAL else "User"
+
+
+def _everything(os: str) -> InstallRequest:
+    """What somebody else installs: all there is, within two hours."""
+    classes = frozenset(WINDOWS_CLASSES if os == "Windows" else LINUX_CLASSES)
+    return InstallRequest(os=os, maximum=timedelta(hours=2), reboot="IfRequired", classes=classes)
 
 
 def _busy(machine: Machine, running: Operation) -> Refusal:
@@ -195,6 +244,8 @@ def _operation_failure(machine: Machine, first: Assessed) -> Trouble | None:
     """Whether ARM itself calls the operation Failed, or succeeds with a result that says Failed.
 
     Azure's pages say neither. Linux machines here do the first and Windows machines the second, so that a client
-    meets both.
+    meets both. A superseded one is Failed everywhere.
     """
+    if first.trouble == SUPERSEDED:
+        return SUPERSEDED
     return first.trouble if machine.spec.system.os == "Linux" else None

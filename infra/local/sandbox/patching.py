@@ -1,6 +1,10 @@
 """assessPatches and installPatches of VMs and Arc machines, and the addresses that tell how they went."""
 
+from datetime import timedelta
+
 from infra.local.sandbox.config import azure_time
+from infra.local.sandbox.fault import BUSYING, EXPIRING
+from infra.local.sandbox.foreign import ensure_reachable
 from infra.local.sandbox.http import Json, Refusal, Response, json_object, json_response
 from infra.local.sandbox.installs import read_install
 from infra.local.sandbox.machine import ARC_TYPE, VM_TYPE, Machine
@@ -9,7 +13,12 @@ from infra.local.sandbox.reports import AssessmentReport
 from infra.local.sandbox.results import arc_assessment, arc_installation, vm_assessment, vm_installation
 from infra.local.sandbox.routes import Call
 from infra.local.sandbox.state import State
-from infra.local.sandbox.throttles import GUEST_PATCH_MACHINE, GUEST_PATCH_SUBSCRIPTION
+from infra.local.sandbox.throttles import (
+    ASYNC_MACHINE,
+    ASYNC_SUBSCRIPTION,
+    GUEST_PATCH_MACHINE,
+    GUEST_PATCH_SUBSCRIPTION,
+)
 
 
 def assess_vm(state: State, call: Call) -> Response:
@@ -59,16 +68,19 @@ def operation_result(state: State, call: Call) -> Response:
 def _assess(state: State, call: Call, machine: Machine) -> Response:
     _take_slot(state, call, machine)
     json_object(call.request.body)
-    _ensure_reachable(machine)
-    return _accepted(state, call, state.operations.start_assessment(machine, call.caller.id, call.now))
+    ensure_reachable(machine)
+    fault = state.faults.take(BUSYING, call.request, call.now)
+    return _accepted(state, call, state.operations.start_assessment(machine, call.caller.id, call.now, fault))
 
 
 def _install(state: State, call: Call, machine: Machine) -> Response:
     _take_slot(state, call, machine)
     body = json_object(call.request.body)
     request = read_install(body, os=machine.spec.system.os, arc=machine.spec.is_arc)
-    _ensure_reachable(machine)
-    return _accepted(state, call, state.operations.start_installation(machine, request, call.caller.id, call.now))
+    ensure_reachable(machine)
+    fault = state.faults.take(BUSYING, call.request, call.now)
+    operation = state.operations.start_installation(machine, request, call.caller.id, call.now, fault)
+    return _accepted(state, call, operation)
 
 
 def _machine(state: State, call: Call, type_: str) -> Machine:
@@ -82,22 +94,9 @@ def _take_slot(state: State, call: Call, machine: Machine) -> None:
     state.buckets.take(GUEST_PATCH_MACHINE, (machine.spec.id,), call.now)
 
 
-def _ensure_reachable(machine: Machine) -> None:
-    """A VM that is off: Compute's OperationNotAllowed.
-
-    For a disconnected Arc machine Azure's pages name neither status nor code: 409 with a plain code is our choice.
-    """
-    name = machine.spec.name
-    if not machine.spec.is_arc and machine.power != "running":
-        message = f"Cannot perform the patch operation on VM '{name}' because the VM is not running."
-        raise Refusal(409, "OperationNotAllowed", message, name)
-    if machine.spec.is_arc and machine.connection != "Connected":
-        message = f"The machine '{name}' is not connected to Azure Arc (status '{machine.connection}')."
-        raise Refusal(409, "MachineNotConnected", message, name)
-
-
 def _accepted(state: State, call: Call, operation: Operation) -> Response:
     """202 with an empty body; both addresses and the wait, as Compute and HybridCompute send them."""
+    _let_expire(state, call, operation)
     place = operation.machine.spec.place
     version = f"api-version={call.version}"
     base = f"{call.request.origin}/subscriptions/{place.subscription}/providers"
@@ -112,11 +111,29 @@ def _accepted(state: State, call: Call, operation: Operation) -> Response:
     return _still_running(state, operation, Response(status=202, headers=headers))
 
 
+def _let_expire(state: State, call: Call, operation: Operation) -> None:
+    """Its addresses stop answering, at an instant that the journal names, whether it has ended or not."""
+    fault = state.faults.take(EXPIRING, call.request, call.now)
+    if fault is not None:
+        at = call.now + timedelta(seconds=fault.seconds)
+        operation.gone = (at, fault.status)
+        facts = {**operation.facts(), "at": azure_time(at), "status": fault.status}
+        state.journal.note("operationExpires", call.now, facts)
+
+
 def _operation(state: State, call: Call) -> Operation:
+    """Raises Refusal 404 for an unknown one, 404 or 410 for one whose address has expired, 429."""
     operation = state.operations.find(call.parameters["operation"])
+    message = f"The entity was not found: operation '{call.parameters['operation']}'."
     if operation is None:
-        message = f"The entity was not found: operation '{call.parameters['operation']}'."
         raise Refusal(404, "NotFound", message)
+    if operation.gone is not None and operation.gone[0] <= call.now:
+        status = operation.gone[1]
+        raise Refusal(status, "NotFound" if status == 404 else "Gone", message)
+    place = operation.machine.spec.place
+    if not operation.machine.spec.is_arc:
+        state.buckets.take(ASYNC_SUBSCRIPTION, (place.subscription, place.location), call.now)
+        state.buckets.take(ASYNC_MACHINE, (operation.machine.spec.id,), call.now)
     return operation
 
 

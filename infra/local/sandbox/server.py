@@ -12,7 +12,7 @@ import trustme
 from aiohttp import web
 
 from infra.local.sandbox.cloud import Sandbox
-from infra.local.sandbox.http import Request
+from infra.local.sandbox.http import Request, Response
 
 LARGEST_BODY_BYTES = 4 * 1024 * 1024
 """ARM refuses larger requests (page: request limits, 4 MB)."""
@@ -97,10 +97,36 @@ def _everything(sandbox: Sandbox) -> _Handle:
             headers=dict(request.headers),
             body=await request.read(),
         )
-        answer = await asyncio.to_thread(sandbox.handle, seen)
-        return web.Response(status=answer.status, headers=dict(answer.headers), body=answer.body)
+        return await _deliver(request, await asyncio.to_thread(sandbox.handle, seen))
 
     return handle
+
+
+async def _deliver(request: web.Request, answer: Response) -> web.StreamResponse:
+    """Sends the answer as its delivery says: late, cut short, or not at all."""
+    if answer.delivery.late:
+        await asyncio.sleep(answer.delivery.late)
+    if answer.delivery.lost:
+        _hang_up(request)
+        return web.Response()
+    if answer.delivery.cut:
+        return await _cut(request, answer)
+    return web.Response(status=answer.status, headers=dict(answer.headers), body=answer.body)
+
+
+async def _cut(request: web.Request, answer: Response) -> web.StreamResponse:
+    body, announced = answer.truncated()
+    headers = {**answer.headers, "Content-Length": str(announced)}
+    stream = web.StreamResponse(status=answer.status, headers=headers)
+    await stream.prepare(request)
+    await stream.write(body)
+    _hang_up(request)
+    return stream
+
+
+def _hang_up(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.close()
 
 
 def _identity_only(sandbox: Sandbox) -> _Handle:

@@ -18,6 +18,7 @@ from infra.local.sandbox.places import Subscription, estate
 from infra.local.sandbox.platform import Platform
 from infra.local.sandbox.published import Published
 from infra.local.sandbox.throttles import Buckets
+from infra.local.sandbox.weather import Weather
 
 
 class State:
@@ -32,12 +33,22 @@ class State:
         self.identity = Identity(config)
         self.journal = Journal()
         self.published = Published()
-        self.operations = Operations(config, self.journal, self.published)
+        weather = Weather(config.day, config.speed, sorted(machine.spec.id for machine in self.machines))
+        self.faults = Faults(self.journal, weather)
+        self.operations = Operations(config, self.journal, self.published, self.faults)
         self.buckets = Buckets()
-        self.faults = Faults()
+        for fault in weather.standing([subscription.id for subscription in self.estate.subscriptions]):
+            self.faults.add(fault, now)
         remember(self.machines, self.published, config.seed, now)
         self.platform = Platform(config, self.machines, self.operations, self.published, now)
         self._by_id = {machine.spec.id.lower(): machine for machine in self.machines}
+
+    def addressed(self, id_: str) -> Machine:
+        """The machine of a resource id in any case. Raises Refusal 404 ResourceNotFound."""
+        found = self._by_id.get(id_.lower())
+        if found is None:
+            raise Refusal(404, "ResourceNotFound", f"The Resource '{id_}' was not found.", id_)
+        return found
 
     def subscription(self, id_: str) -> Subscription:
         """Raises Refusal 404 SubscriptionNotFound."""

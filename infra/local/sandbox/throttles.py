@@ -16,12 +16,37 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     per_second: float
 
 
+READS, WRITES, DELETES = "reads", "writes", "deletes"
+KIND_OF_METHOD = {"GET": READS, "HEAD": READS, "DELETE": DELETES}
+"""What ARM counts a method as; any other is a write."""
+
 # Azure Resource Manager, per principal and subscription (page: request limits and throttling, 2025-05-28).
-ARM_READS = Limit(name="reads", burst=250, per_second=25)
-ARM_WRITES = Limit(name="writes", burst=200, per_second=10)
-# Compute resource provider, assess and install together (page: compute throttling limits, 2024-05-27).
+ARM = {
+    READS: Limit(name="SubscriptionReads", burst=250, per_second=25),
+    WRITES: Limit(name="SubscriptionWrites", burst=200, per_second=10),
+    DELETES: Limit(name="SubscriptionDeletes", burst=200, per_second=10),
+}
+# The same page: per principal in the tenant, and all principals of one subscription together.
+ARM_TENANT_READS = Limit(name="TenantReads", burst=250, per_second=25)
+PRINCIPALS_TOGETHER = 15
+ARM_TOGETHER = {
+    kind: Limit(
+        name=f"Global{each.name}",
+        burst=each.burst * PRINCIPALS_TOGETHER,
+        per_second=each.per_second * PRINCIPALS_TOGETHER,
+    )
+    for kind, each in ARM.items()
+}
+# Compute resource provider, per region (page: compute throttling limits, 2024-05-27): bucket, and refill per minute.
+# Assess and install share the first two. A list of VMs is of no region: here it counts for its subscription alone.
 GUEST_PATCH_SUBSCRIPTION = Limit(name="GuestPatchPerSubscription", burst=600, per_second=200 / 60)
 GUEST_PATCH_MACHINE = Limit(name="GuestPatchPerMachine", burst=6, per_second=2 / 60)
+GET_VM_SUBSCRIPTION = Limit(name="GetVMPerSubscription", burst=24000, per_second=8000 / 60)
+GET_VM_MACHINE = Limit(name="GetVMPerMachine", burst=36, per_second=12 / 60)
+LIST_VMS_SUBSCRIPTION = Limit(name="ListVMsPerSubscription", burst=900, per_second=300 / 60)
+ASYNC_SUBSCRIPTION = Limit(name="GetOperationPerSubscription", burst=15000, per_second=5000 / 60)
+ASYNC_MACHINE = Limit(name="GetOperationPerMachine", burst=45, per_second=15 / 60)
+_OF_ARM = (*ARM.values(), *ARM_TOGETHER.values(), ARM_TENANT_READS)
 # Resource Graph, per principal (page: guidance for throttled requests): a window, not a bucket.
 GRAPH_QUERIES = 15
 GRAPH_WINDOW_SECONDS = 5.0
@@ -71,8 +96,8 @@ def _quota(remaining: int, resets: float) -> dict[str, str]:
 def _too_many(limit: Limit, seconds: int) -> Refusal:
     message = f"The request was throttled by {limit.name}; try again after {seconds} seconds."
     refusal = Refusal(429, "TooManyRequests", message)
-    if limit in (ARM_READS, ARM_WRITES):
-        refusal.code = "SubscriptionRequestsThrottled"
+    if limit in _OF_ARM:
+        refusal.code = "TenantRequestsThrottled" if limit is ARM_TENANT_READS else "SubscriptionRequestsThrottled"
     else:
         refusal.code = "OperationNotAllowed"
         refusal.details = [{"code": "TooManyRequests", "target": limit.name, "message": message}]
