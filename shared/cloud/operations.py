@@ -21,6 +21,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     """Not at its end yet, or no answer this time: look again in `retry_after` seconds."""
 
     retry_after: int = LOOK_AGAIN
+    says_so: bool = False  # Azure itself said that it runs
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +40,13 @@ Look = Running | Finished | Gone
 def look(azure: Azure, operation: Operation) -> Look:
     """One look at an operation's address. Source: Azure Resource Manager, "Track asynchronous operations".
 
-    Azure-AsyncOperation tells the status and, in `properties.output`, often the result; else Location has it.
+    Azure-AsyncOperation tells the status and, in `properties.output`, often the result; else Location has it. An Arc
+    machine's never holds the result: Location is asked first there, and what it refuses the status explains.
     """
+    if operation.url and operation.result_url and not parse_machine_id(operation.machine).is_vm:
+        seen = _get(azure, operation.result_url)
+        if isinstance(seen, Finished) or (isinstance(seen, Running) and seen.says_so):
+            return seen
     seen = _get(azure, operation.url or operation.result_url)
     if not isinstance(seen, Finished):
         return seen
@@ -65,13 +71,13 @@ def _get(azure: Azure, url: str) -> Look:
         return Gone()
     wait = retry_after(response, LOOK_AGAIN)
     if response.status_code != 200:
-        return Running(retry_after=wait)
+        return Running(retry_after=wait, says_so=response.status_code == 202)
     try:
         document = response.json()
     except ValueError:  # a gateway's own page: Azure has not answered
         return Running(retry_after=wait)
     done = _is_result(document) or str(document.get("status", "")).lower() in _DONE
-    return Finished(body=document) if done else Running(retry_after=wait)
+    return Finished(body=document) if done else Running(retry_after=wait, says_so=True)
 
 
 def _is_result(document: dict[str, Any]) -> bool:

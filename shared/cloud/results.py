@@ -24,6 +24,12 @@ def says_what_is_missing(body: Body) -> bool:
     return any(body.get(name) is not None for name in names)
 
 
+def counts_nothing(body: Body) -> bool:
+    """Whether Azure counted what is missing, and nothing is: its list need not be asked for."""
+    counted = body.get("availablePatchCountByClassification")
+    return counted is not None and not any(counted.values())
+
+
 def assessment(body: Body, operation: Operation, *, windows: bool, now: datetime) -> Assessment:
     """An assessPatches result (VM or Arc), or an instance view's or Graph's summary of one.
 

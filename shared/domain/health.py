@@ -20,6 +20,7 @@ TIMERS = {
     "results_timer": timedelta(minutes=5),
     "assessment_timer": timedelta(minutes=10),
     "inventory_timer": timedelta(hours=1),
+    "results_timer": timedelta(minutes=5),
 }
 # A timer is late after its interval twice over and this (ours): one function may run for five minutes (host.json).
 TIMER_GRACE = timedelta(minutes=5)

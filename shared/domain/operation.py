@@ -69,6 +69,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     not_after: datetime  # the last instant at which it may be sent
     deadline: datetime  # following ends here, with a reason
     requested_by: str
+    planned: bool = False  # nobody waits for its end
+    retry_after: int = 0  # how often Azure wants to be asked, seconds, as it said when it accepted
     tries: int = 0  # starts that Azure refused, or that never left
     not_before: datetime | None = None  # while claimed: the earliest next start, by Azure's word or by its slot
     paced: bool = False  # while claimed: a slot of Azure's throttle is leased for the next start

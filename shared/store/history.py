@@ -30,6 +30,9 @@ class History:
             partitions[row.partition][row.key] = row
         for rows in partitions.values():
             changes = [Merge(row) for row in rows.values()]
+            if len(changes) == 1:
+                self._table.write(changes[0])
+                continue
             for start in range(0, len(changes), LARGEST_BATCH):
                 self._table.transact(changes[start : start + LARGEST_BATCH])
 

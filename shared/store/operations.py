@@ -50,10 +50,19 @@ class Operations:
         return Held(operation=_operation(row), etag=row.etag) if row else None
 
     def attempt(self, address: MachineId, attempt: str) -> Operation | None:
-        """How this attempt stands: the row in flight while it runs, its own row once it has ended."""
+        """How this attempt stands: the row in flight while it runs, its own row once it has ended.
+
+        Its own row is there from the claim on and tells at once of an end; most who ask come after it.
+        """
+        own = self._own(address, attempt)
+        if own is None or own.state is State.ENDED:
+            return own
         held = self.in_flight(address)
         if held and held.operation.attempt == attempt:
             return held.operation
+        return self._own(address, attempt)  # it ended between the two reads
+
+    def _own(self, address: MachineId, attempt: str) -> Operation | None:
         row = self._table.get(address.key, _attempt(attempt))
         return _operation(row) if row else None
 

@@ -5,9 +5,11 @@ import math
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
+import msgspec
+
 from shared.cloud import patches
 from shared.cloud.azure import Azure
-from shared.domain.agenda import HEAL_EVERY, Item, ItemKind
+from shared.domain.agenda import HEAL_EVERY, HEAL_PLANNED, Item, ItemKind
 from shared.domain.assessment import PLAN_AHEAD, is_stale, plan_assessment
 from shared.domain.errors import RequestError, not_found
 from shared.domain.machine import Kind, Machine, Record
@@ -135,6 +137,7 @@ def _busy(address: MachineId) -> RequestError:
 
 def _claim_planned(store: Store, message: StartAssessment, slot: datetime, now: datetime) -> Held | None:
     operation = claim_assessment(message.machine, message.attempt, message.requested_by, now, slot)
+    operation = msgspec.structs.replace(operation, planned=True)
     return store.operations.in_flight(parse_machine_id(message.machine)) if _claim(store, operation, now) else None
 
 
@@ -147,7 +150,7 @@ def _claim(store: Store, operation: Operation, now: datetime) -> bool:
         machine=operation.machine,
         closes_by=operation.deadline,
     )
-    store.agenda.add(item, now + HEAL_EVERY)
+    store.agenda.add(item, now + (HEAL_PLANNED if operation.planned else HEAL_EVERY))
     return store.operations.claim(operation)
 
 

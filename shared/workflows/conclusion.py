@@ -74,6 +74,8 @@ def _updates(
     listed = body.get("availablePatches" if kind is OperationKind.ASSESSMENT else "patches")
     if listed is not None:
         return results.updates(listed, windows=windows)
+    if kind is OperationKind.ASSESSMENT and results.counts_nothing(body):
+        return ()
     activity = results.activity(body)
     if not activity:
         return None

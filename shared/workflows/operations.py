@@ -8,6 +8,7 @@ from shared.cloud import operations as following
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
 from shared.domain.logline import logline
+from shared.domain.looks import next_look
 from shared.domain.machine import Outcome, Record
 from shared.domain.messages import FollowOperation
 from shared.domain.operation import (
@@ -55,7 +56,8 @@ def follow(azure: Azure, store: Store, message: FollowOperation) -> None:
     except (Late, CloudError) as error:
         facts = {"machine": message.machine, "attempt": message.attempt, "reason": type(error).__name__}
         log.info(logline("operation not readable yet", **facts, detail=error))
-        wait = RESULTS_AGAIN if isinstance(error, Late) else error.retry_after or TRACE_AGAIN
+        late = max(RESULTS_AGAIN, held.operation.retry_after if held.operation.planned else 0)
+        wait = late if isinstance(error, Late) else error.retry_after or TRACE_AGAIN
         _keep_looking(azure, store, held, wait)
 
 
@@ -112,8 +114,10 @@ def _keep_looking(azure: Azure, store: Store, held: Held, wait: int) -> None:
 
 def _look_again(azure: Azure, store: Store, held: Held, wait: int) -> None:
     """Recorded first, so that of two messages for one look only one asks for the next."""
-    kept = store.operations.save(held, looked(held.operation, azure.clock.now(), wait))
-    go_on(store, kept.operation, wait)
+    operation, now = held.operation, azure.clock.now()
+    if operation.state is State.ACCEPTED:
+        wait = next_look(operation, wait, now)
+    go_on(store, store.operations.save(held, looked(operation, now, wait)).operation, wait)
 
 
 def _give_up(azure: Azure, store: Store, held: Held) -> bool:

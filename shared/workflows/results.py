@@ -14,6 +14,7 @@ from shared.cloud import graph
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
 from shared.domain.agenda import ItemKind
+from shared.domain.logline import logline
 from shared.domain.machine import Assessment, Outcome
 from shared.domain.messages import FollowOperation, SweepResults
 from shared.domain.reason import reason
@@ -69,7 +70,7 @@ def _later(store: Store, message: SweepResults, error: CloudError, now: datetime
     """A page may not be there any more after another error than the quota's: begin again."""
     throttled = error.status == 429
     again = message if throttled else msgspec.structs.replace(message, page="")
-    log.warning("results not swept reason=%s", error)
+    log.warning(logline("results not swept", subscriptions=len(message.subscriptions), reason=error))
     store.results.ask(message.subscriptions, now)
     store.queues.send(again, max(error.retry_after, QUOTA_WAIT if throttled else ERROR_WAIT))
 

@@ -4,10 +4,13 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
+import msgspec
+
 from shared.cloud import operations as following
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
 from shared.domain.logline import logline
+from shared.domain.looks import next_look
 from shared.domain.machine import Installation, Record, Refusal, unreachable_now
 from shared.domain.messages import AdvanceRun, FollowOperation, StartAssessment
 from shared.domain.operation import (
@@ -59,8 +62,12 @@ def send(azure: Azure, store: Store, record: Record, held: Held, call: Callable[
     else moved the operation on.
     """
     held = store.operations.save(held, sending(held.operation, azure.clock.now()))
-    answer = call(leave_by(held.operation))
-    after, delay = answered(held.operation, answer, azure.clock.now(), _why_busy(azure, record, answer))
+    operation, answer = held.operation, call(leave_by(held.operation))
+    if isinstance(answer, Accepted):
+        operation = msgspec.structs.replace(operation, retry_after=answer.retry_after)
+        first = next_look(operation, answer.retry_after, azure.clock.now())
+        answer = msgspec.structs.replace(answer, retry_after=first)
+    after, delay = answered(operation, answer, azure.clock.now(), _why_busy(azure, record, answer))
     if isinstance(answer, Refused) and answer.status == 429:
         machine = record.machine
         pause = max(delay, answer.retry_after)  # the delay is 0 when there was no time left to wait for it

@@ -64,7 +64,7 @@ def test_a_running_operation_says_when_to_look_again() -> None:
     machine = world.one(vm=True)
     answer = world.started(machine, "assess")
     seen = look(world.azure, accepted(machine, world.clock.now, answer.url))
-    assert seen == Running(retry_after=3), "15 s, five times faster"
+    assert seen == Running(retry_after=3, says_so=True), "15 s, five times faster"
 
 
 @pytest.mark.parametrize("vm", [True, False])

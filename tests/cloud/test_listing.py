@@ -132,7 +132,7 @@ def test_only_enabled_subscriptions_are_looked_at() -> None:
     assert sorted(subscriptions(world.azure)) == sorted({machine["subscription"] for machine in world.fleet})
 
 
-@pytest.mark.parametrize(("status", "code"), [(403, "InjectedFault"), (404, "InjectedFault")])
+@pytest.mark.parametrize(("status", "code"), [(403, "AuthorizationFailed"), (404, "InjectedFault")])
 def test_a_refused_listing_is_a_cloud_error_with_azures_words(status: int, code: str) -> None:
     world = World()
     subscription = world.fleet[0]["subscription"]

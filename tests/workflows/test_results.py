@@ -37,7 +37,8 @@ def look(house: House, machine: Json) -> Assessment:
 
 def modes(house: House) -> set[str]:
     """Machines that Azure assesses by itself and can reach, as the inventory saw them."""
-    records = [record for scope in house.store.fleet.scopes() for record in house.store.machines.in_scope(scope)]
+    scopes = house.store.fleet.scopes()
+    records = [record for scope in scopes for record in house.store.machines.in_scope(scope)]
     return {
         record.machine.id.lower()
         for record in records

@@ -85,7 +85,7 @@ def cast(count: int, random: Random) -> list[Part]:
             free.remove(chosen)
             pilot = turn // len(_SCRIPTED) % 2 == 0
             parts[chosen] = Part(parts[chosen].kind, parts[chosen].system, script, pilot)
-    for turn in range(count // MACHINES_PER_SCRIPT):  # beside the others: a small fleet has none
+    for turn in range(round(count / MACHINES_PER_SCRIPT)):  # beside the others: a small fleet has none
         chosen = _choose(parts, free, Script.PLATFORM_SILENT, windows=turn % 2 == 0)
         if chosen is not None:
             free.remove(chosen)
