@@ -17,7 +17,6 @@ from shared.domain.poison import Poison
 # How often each timer fires; a test compares them with the triggers' own schedules.
 TIMERS = {
     "agenda_timer": timedelta(minutes=1),
-    "results_timer": timedelta(minutes=5),
     "assessment_timer": timedelta(minutes=10),
     "inventory_timer": timedelta(hours=1),
     "results_timer": timedelta(minutes=5),
