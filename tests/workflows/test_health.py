@@ -3,7 +3,7 @@
 import pytest
 
 from shared.domain.agenda import HEAL_EVERY, Item, ItemKind
-from shared.domain.health import MOST_TOLD, STUCK_GRACE, STUCK_HINTS, Check
+from shared.domain.health import MOST_TOLD, STUCK_GRACE, STUCK_HINTS, TIMERS, Check
 from shared.domain.operation import ASSESSMENT_DEADLINE, INSTALLATION_GRACE
 from shared.workflows.health import MOST_PARKED, MOST_SHOWN, Health, read_health
 from shared.workflows.poison import discard_message, park_message
@@ -36,7 +36,7 @@ def test_a_young_app_is_healthy_once_a_timer_ran(house: House) -> None:
     assert [each.check for each in health(house).checks] == list(Check)
     house.clock.advance(4 * 3600)
     late = {problem.target for problem in health(house).problems if problem.code == "TimerLate"}
-    assert late == {"agenda_timer", "assessment_timer", "inventory_timer"}
+    assert late == set(TIMERS)
 
 
 def test_an_assessment_that_nothing_moves_is_stuck_after_ten_minutes_and_released_by_one_call(house: House) -> None:
