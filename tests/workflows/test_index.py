@@ -4,6 +4,7 @@ from itertools import count
 
 from shared.domain.index import QUIET, REST
 from shared.domain.messages import CountFleet
+from shared.store.index import Held
 from shared.workflows.fleet import read_summary
 from tests.workflows.reading import Reading, ids, number, vm
 
@@ -74,6 +75,42 @@ def test_an_old_message_moves_nothing(reading: Reading, fleet: list[str]) -> Non
         assert reading.message() is None
     assert reading.store.index.building() == done
     assert reading.shown() == fleet
+
+
+def test_an_old_message_in_the_midst_takes_no_step(reading: Reading, fleet: list[str]) -> None:
+    """That of the step before only repeats what follows it; those before that one do nothing."""
+    reading.wish()
+    for _ in range(3):
+        reading.step()
+    under_way = reading.store.index.building()
+    waiting = reading.message()
+    reading.handle(CountFleet(build=1, step=1))
+    assert reading.message() == waiting == CountFleet(build=1, step=2)
+    reading.handle(CountFleet(build=1, step=0))
+    assert reading.message() is None
+    assert reading.store.index.building() == under_way
+
+
+def test_a_step_that_comes_late_moves_nothing_back(reading: Reading, fleet: list[str]) -> None:
+    """While it worked, a double of it took the step, and the one after."""
+    reading.wish()
+    reading.step()
+    message = reading.message()
+    assert message is not None
+    moved = list[Held | None]()
+
+    def overtake(request: str) -> None:
+        if "RowKey='build'" in request and request.startswith("PUT") and not moved:
+            reading.handle(message)
+            reading.step()
+            moved.append(reading.store.index.building())
+
+    reading.wire.before = overtake
+    reading.handle(message)
+    reading.wire.before = None
+    assert [reading.store.index.building()] == moved
+    assert reading.message() == CountFleet(build=1, step=2)
+    assert reading.message() is None
 
 
 def test_of_two_that_take_a_step_at_once_one_counts(reading: Reading, fleet: list[str]) -> None:
