@@ -95,5 +95,5 @@ def _cursor(call: Call) -> Cursor | None:
         return None
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(token.encode()), type=Cursor)
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise invalid("$skiptoken", "The page token is not one of ours; use nextLink as it was given.") from error

@@ -9,7 +9,7 @@ def _points(**steps: str) -> tuple[str, ...]:
 
 
 COMMON = _points(
-    agenda_timer="agenda.scan agenda.write fleet.write operations.get run.get",
+    agenda_timer="agenda.scan agenda.write fleet.get fleet.write operations.get run.get",
     assessment_request="machines.get operations.get",
     assessment_start="machines.get operations.get operations.write",
     assessment_timer="buckets.get machines.scan queue.send",
@@ -32,7 +32,7 @@ RARE = _points(
         agenda.write arm.assessPatches arm.machine buckets.get buckets.write machines.write operations.transact
         poison.write queue.send
     """,
-    assessment_timer="buckets.write fleet.scan fleet.write machines.transact",
+    assessment_timer="buckets.write fleet.get fleet.scan fleet.write machines.transact",
     fleet_count="poison.write",
     installation_request="agenda.write operations.transact queue.send run.get run.scan run.transact",
     installation_start="""
@@ -40,9 +40,9 @@ RARE = _points(
         poison.write queue.send
     """,
     inventory_subscription="fleet.write poison.write queue.send",
-    inventory_timer="arm.list fleet.write queue.send",
+    inventory_timer="arm.list fleet.get fleet.write queue.send",
     operation_follow="arm.activity arm.machine history.transact operations.transact poison.write updates.transact",
-    poison="poison.write",
+    poison="poison.get poison.write",
     run_advance="history.write machines.write operations.transact operations.write poison.write run.transact",
 )
 """Seldom met: seeds aim at them."""

@@ -42,7 +42,8 @@ QUERIES = (
 )  # fmt: skip
 
 _TOKENS = (b"null", b"[]", b"1", b'"x"', b"{}", b'{"scope":1}', b'{"scope":null}', b'{"scope":"\\u0000"}', b"\xff\xfe",
-           b'{"scope":"%s","row":"x"}' % (b"s" * 4000), b'{"build":-1,"pack":1e99,"at":"x"}', b"[" * 5000)  # fmt: skip
+           b'{"scope":"%s","row":"x"}' % (b"s" * 4000), b'{"build":-1,"pack":1e99,"at":"x"}', b"[" * 5000,
+           b'{"x":' + b"[" * 5000)  # fmt: skip
 BODIES: tuple[bytes, ...] = (
     b"", b"null", b"[]", b"1", b"true", b'"text"', b"{", b"}", b"{}", b"\xff\xfe\x00", b"\xed\xa0\x80", b"\x00" * 64,
     b"<xml/>", b"a=b", b'{"a":1}', b"NaN", b'{"a":1e999}', b'{"reason":1}', b'{"reason":""}', b'{"reason":"\\u0000"}',
