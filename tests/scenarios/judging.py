@@ -116,12 +116,12 @@ def left_over(city: City) -> list[str]:
     with tables:
         flying = list(tables.get_table_client("operations").query_entities("RowKey eq 'inflight'"))
         lines = list(tables.get_table_client("agenda").list_entities())
-        parked = list(tables.get_table_client("poison").list_entities())
+        noted = list(tables.get_table_client("poison").list_entities())
     queues = city.store.queues
     # The fleet's index is rebuilt whenever somebody reads an old one: its queue is never done.
     names = [queue for kind, queue in QUEUES.items() if kind is not CountFleet]
     lengths = {name: queues.length(name) for queue in names for name in (queue, queue + POISON_SUFFIX)}
     found = [f"in flight: {row['PartitionKey']} {row['state']}" for row in flying]
     found += [f"on the agenda: {row['RowKey']}" for row in lines]
-    found += [f"parked: {row['PartitionKey']} {row['RowKey']}" for row in parked]
+    found += [f"parked: {row['PartitionKey']} {row['RowKey']}" for row in noted if row.get("parked")]
     return [*found, *(f"{length} messages on {name}" for name, length in lengths.items() if length)]
