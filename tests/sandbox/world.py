@@ -17,7 +17,6 @@ from infra.local.sandbox.config import SandboxConfig
 from infra.local.sandbox.guests import Guest
 from infra.local.sandbox.http import Request, Response
 from infra.local.sandbox.transport import SandboxTransport
-from infra.local.sandbox.weather import Day
 
 START = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ORIGIN = "https://127.0.0.1"
@@ -51,21 +50,17 @@ class Holder:
 
 
 class World:
-    """One sandbox, its clock, its owner and clients without sockets."""
+    """One sandbox, its clock, its owner and clients without sockets. `settings` are those of its SandboxConfig."""
 
     def __init__(
         self,
         *,
-        seed: int = 1,
-        machines: int = 60,
-        speed: float = 120.0,
         catalogue: Sequence[CatalogueEntry] | None = None,
         guest: Guest | None = None,
-        platform: bool = False,
-        day: Day | None = None,
+        **settings: Any,  # noqa: ANN401 - checked by SandboxConfig
     ) -> None:
         self.clock = Clock()
-        config = SandboxConfig(seed=seed, machines=machines, speed=speed, platform=platform, day=day or Day())
+        config = SandboxConfig(**settings)
         self.sandbox = Sandbox(config, clock=self.clock, catalogue=catalogue or load_catalogue(), guest=guest)
         self.token = self.sandbox.owner_token()
         self.fleet: list[dict[str, Any]] = self.get("/sandbox/fleet")
