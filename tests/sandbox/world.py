@@ -60,7 +60,7 @@ class World:
         **settings: Any,  # noqa: ANN401 - checked by SandboxConfig
     ) -> None:
         self.clock = Clock()
-        config = SandboxConfig(**settings)
+        config = SandboxConfig(**{"platform": False, **settings})
         self.sandbox = Sandbox(config, clock=self.clock, catalogue=catalogue or load_catalogue(), guest=guest)
         self.token = self.sandbox.owner_token()
         self.fleet: list[dict[str, Any]] = self.get("/sandbox/fleet")
