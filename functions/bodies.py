@@ -3,6 +3,7 @@
 from typing import Any
 
 from shared.domain.fleet import status_of
+from shared.domain.identity import flags, is_own
 from shared.domain.machine import Assessment, Installation, Machine, OperatingSystem, Record
 from shared.domain.operation import Operation, OperationKind, State
 from shared.domain.reason import Reason
@@ -26,7 +27,7 @@ _URGENT = ("critical", "security")
 
 
 def machine(record: Record) -> Body:
-    """`GET {machineId}`: what inventory knows, in the provider's own shape."""
+    """`GET {machineId}`: what inventory knows, in the provider's own shape; what is ours stands under `fleet`."""
     known, address = record.machine, record.machine.address
     properties: Body = {"vmId": known.vm_id, "osProfile": _os_profile(known)}
     if address.is_vm:
@@ -34,6 +35,7 @@ def machine(record: Record) -> Body:
         properties["instanceView"] = {"statuses": [{"code": f"PowerState/{known.connection}", "level": "Info"}]}
     else:
         properties |= {"osType": known.os.lower(), "osSku": known.os_name, "status": known.connection}
+    properties["fleet"] = {"deleted": record.deleted, **_identity(record)}
     body = {"id": known.id, "name": known.name, "type": address.type, "location": known.location, "tags": known.tags}
     return {**body, **({} if address.is_vm else {"kind": _arc_kind(known)}), "properties": properties}
 
@@ -58,6 +60,7 @@ def overview(record: Record) -> Body:
         "patchSettings": known.settings,
         "status": status,
         "reason": _reason(why),
+        "identity": _identity(record),
         "pending": record.assessment.counts if record.assessment else None,
         "lastAssessment": _last(record.assessment),
         "lastInstallation": _last(record.installation),
@@ -87,6 +90,7 @@ def installation_resource(record: Record, result: Installation) -> Body:
             "maintenanceRunId": result.run,
             "requestedBy": result.requested_by,
             "reason": _reason(result.reason),
+            **({} if is_own(record, result.started) else {"predecessor": record.identity.predecessor}),
         },
     }
 
@@ -202,6 +206,20 @@ def _installed(result: Installation) -> Body:
         "maintenanceWindowExceeded": result.window_exceeded,
         **{f"{name}PatchCount": count for name, count in result.counts.items()},
         "startDateTime": result.started,
+    }
+
+
+def _identity(record: Record) -> Body:
+    """How the machine is related to others, by vmId; each flag a reason."""
+    identity = record.identity
+    return {
+        "vmId": record.machine.vm_id,
+        "flags": [_reason(each) for each in flags(record)],
+        "movedFrom": identity.moved_from or None,
+        "movedTo": identity.moved_to or None,
+        "clones": identity.clones,
+        "recreated": identity.recreated,
+        "predecessor": identity.predecessor or None,
     }
 
 

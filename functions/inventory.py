@@ -1,12 +1,13 @@
-"""Inventory: every hour, or asked for now; one message a subscription."""
+"""Inventory: every hour, or asked for now; one message a batch of subscriptions, or one that is listed directly."""
 
 import azure.functions as func
 
 from functions.queue import CONNECTION, handle
 from functions.web import Call, answer, reply
-from shared.domain.messages import ListSubscription
+from shared.domain.messages import ListSubscription, SweepMachines
 from shared.wiring import Services, services
-from shared.workflows.inventory import plan_inventory, take_inventory
+from shared.workflows.inventory import plan_inventory, sweep_inventory
+from shared.workflows.listing import take_inventory
 
 blueprint = func.Blueprint()
 
@@ -30,10 +31,19 @@ def inventory_subscription(msg: func.QueueMessage) -> None:
     handle(msg, "inventory", ListSubscription, _take)
 
 
+@blueprint.queue_trigger(arg_name="msg", queue_name="inventory-sweeps", connection=CONNECTION)
+def inventory_sweep(msg: func.QueueMessage) -> None:
+    handle(msg, "inventory-sweeps", SweepMachines, _sweep)
+
+
 def _plan(call: Call) -> func.HttpResponse:
     built = call.services
     return reply({"subscriptions": plan_inventory(built.azure, built.store, built.settings.subscriptions)}, 202)
 
 
 def _take(built: Services, message: ListSubscription) -> None:
-    take_inventory(built.azure, built.store, message.subscription)
+    take_inventory(built.azure, built.store, message)
+
+
+def _sweep(built: Services, message: SweepMachines) -> None:
+    sweep_inventory(built.azure, built.store, message)

@@ -23,6 +23,11 @@ def inventory_poison(msg: func.QueueMessage) -> None:
     _park("inventory", msg)
 
 
+@blueprint.queue_trigger(arg_name="msg", queue_name=f"inventory-sweeps{POISON_SUFFIX}", connection=CONNECTION)
+def inventory_sweeps_poison(msg: func.QueueMessage) -> None:
+    _park("inventory-sweeps", msg)
+
+
 @blueprint.queue_trigger(arg_name="msg", queue_name=f"assessments{POISON_SUFFIX}", connection=CONNECTION)
 def assessments_poison(msg: func.QueueMessage) -> None:
     _park("assessments", msg)

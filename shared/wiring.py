@@ -18,6 +18,7 @@ from shared.store.agenda import Agenda
 from shared.store.buckets import Buckets
 from shared.store.fleet import Fleet
 from shared.store.history import History
+from shared.store.identities import Identities
 from shared.store.index import Index
 from shared.store.machines import Machines
 from shared.store.operations import Operations
@@ -67,6 +68,7 @@ def build_store(table: Callable[[str], Table], queues: Queues) -> Store:
     """The store over these tables and queues."""
     return Store(
         machines=Machines(table("machines")),
+        identities=Identities(table("identities")),
         updates=Updates(table("updates")),
         operations=Operations(table("operations")),
         runs=Runs(table("run")),

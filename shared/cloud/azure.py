@@ -86,15 +86,18 @@ class Azure:
     def _graph(self) -> ResourceGraphClient:
         from azure.mgmt.resourcegraph import ResourceGraphClient
 
-        # A throttled query is asked again by a later message: waiting here would hold a function.
-        return ResourceGraphClient(self._credential(), self.endpoint, retry_total=0, **self._options())
+        from shared.cloud.gate import Retry
+
+        # A query that failed is asked again by a later message: waiting here would hold a function.
+        once = Retry(retry_total=0)
+        return ResourceGraphClient(self._credential(), self.endpoint, **{**self._options(), "retry_policy": once})
 
     def _options(self) -> dict[str, Any]:
         """For the clients that only read: they may retry, and they tell us the time."""
-        from shared.cloud.gate import Gate
+        from shared.cloud.gate import Gate, Retry
 
         gate = [Gate(self.clock)]
-        return {"credential_scopes": [self._scope], "per_retry_policies": gate, **self._wire()}
+        return {"credential_scopes": [self._scope], "per_retry_policies": gate, "retry_policy": Retry(), **self._wire()}
 
     def _wire(self) -> dict[str, Any]:
         return {"transport": self._transport} if self._transport else {}

@@ -1,11 +1,18 @@
-"""The last policy before the wire. Imported when the first client is built: it needs azure.core, which costs time."""
+"""Policies of the SDK's pipeline. Imported when the first client is built: they need azure.core, which costs time."""
 
 from typing import Any
 
 from azure.core.pipeline import PipelineRequest, PipelineResponse
-from azure.core.pipeline.policies import SansIOHTTPPolicy
+from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
 
 from shared.cloud.clock import Clock
+
+
+class Retry(RetryPolicy[Any, Any]):
+    """The SDK's own, but a throttled request is not waited for: it would hold a function for as long as Azure says."""
+
+    def is_retry(self, settings: dict[str, Any], response: PipelineResponse[Any, Any]) -> bool:
+        return response.http_response.status_code != 429 and super().is_retry(settings, response)
 
 
 class Gate(SansIOHTTPPolicy[Any, Any]):

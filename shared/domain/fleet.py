@@ -22,12 +22,18 @@ class Status(StrEnum):
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
-    """How the last inventory of a subscription went; `reason` when it failed. Its machines are then as last seen."""
+    """How the last inventory of a subscription went; `reason` when it failed. Its machines are then as last seen.
+
+    `listed`: when it was last listed directly. `doubts`: what Resource Graph said then that the listing did not bear
+    out (domain/inventory.py).
+    """
 
     id: str
     at: datetime
     machines: int = 0
     reason: Reason | None = None
+    listed: datetime | None = None
+    doubts: str = ""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):

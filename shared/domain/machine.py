@@ -118,6 +118,16 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     silent: datetime | None = None
 
 
+class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a machine's vmId tells beside its address (domain/identity.py decides). Addresses are resource ids."""
+
+    moved_from: str = ""  # where the machine was before
+    moved_to: str = ""  # of one that is gone from here: where it is now
+    clones: tuple[str, ...] = ()  # other machines that exist with the same vmId
+    recreated: datetime | None = None  # when another machine than before was found at this address
+    predecessor: str = ""  # that other machine's vmId
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """All that is remembered of one machine: what it is, and how its last assessment and installation ended."""
 
@@ -128,6 +138,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     planned: datetime | None = None  # the slot of the planned assessment that has not ended yet
     watch: Watch | None = None
     deleted: datetime | None = None
+    identity: Identity = Identity()
 
 
 def is_platform_assessed(machine: Machine) -> bool:

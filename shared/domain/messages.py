@@ -6,9 +6,21 @@ import msgspec
 
 
 class ListSubscription(msgspec.Struct, frozen=True, kw_only=True):
-    """Take the inventory of one subscription."""
+    """Take the inventory of one subscription by direct listing, wanted since `asked`.
+
+    `doubts`: what a sweep was told that the listing is to bear out (domain/inventory.py).
+    """
 
     subscription: str
+    asked: datetime | None = None
+    doubts: str = ""
+
+
+class SweepMachines(msgspec.Struct, frozen=True, kw_only=True):
+    """Take the inventory of these subscriptions from Resource Graph, wanted since `asked`."""
+
+    subscriptions: tuple[str, ...]
+    asked: datetime
 
 
 class StartAssessment(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,11 +77,19 @@ class CountFleet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Message = (
-    ListSubscription | StartAssessment | StartInstallation | AdvanceRun | FollowOperation | SweepResults | CountFleet
+    ListSubscription
+    | SweepMachines
+    | StartAssessment
+    | StartInstallation
+    | AdvanceRun
+    | FollowOperation
+    | SweepResults
+    | CountFleet
 )
 
 QUEUES: dict[type[Message], str] = {
     ListSubscription: "inventory",
+    SweepMachines: "inventory-sweeps",
     StartAssessment: "assessments",
     StartInstallation: "installations",
     AdvanceRun: "runs",

@@ -16,6 +16,10 @@ _SENTENCES = {
     "Disconnected": "The Arc agent is not connected, so nothing reaches the machine.",
     "UpdatedThroughCluster": "This is a node of an Azure Local cluster, which is updated only as a whole cluster.",
     "Deleted": "The machine no longer exists in Azure.",
+    "Moved": "The machine is no longer at this address: it was moved or renamed, and goes on at the one named.",
+    "MovedHere": "The machine was moved or renamed; what happened to it before is kept at the address named.",
+    "Cloned": "Another machine that exists has the same vmId; each is treated as a machine of its own.",
+    "Recreated": "Another machine stands at this address now; what the one before did is only in its history.",
     "UnknownSystem": "The operating system is not known yet, so no update can be chosen for it.",
     "AssessmentFailed": "The machine could not be assessed.",
     "InstallationFailed": "At least one update could not be installed, or the machine did not come back.",
@@ -44,6 +48,8 @@ _SENTENCES = {
     "InventoryFailed": "The subscription could not be read; its machines are shown as they were last seen.",
     "LeftToPlatform": "Azure assesses this machine by itself; its first result is waited for.",
     "PlatformSilent": "Azure assesses this machine by itself, but its results stopped; we assess it until they return.",
+    "InventoryThrottled": "Azure throttles the reading of the subscription; it is read again as soon as Azure allows.",
+    "SubscriptionUnseen": "The app no longer reads the subscription; its machines are shown as they were last seen.",
     "Throttled": "Azure kept throttling for as long as there was time to wait.",
 }
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.domain.identity import is_own
 from shared.domain.machine import Assessment, Record
 from shared.domain.messages import SweepResults
 from shared.domain.operation import Operation, State
@@ -65,9 +66,12 @@ def ended(sweep: Sweep, message: SweepResults) -> Sweep:
 
 
 def is_news(record: Record, found: Assessment) -> bool:
-    """Newer than what is on record, or the list that was late; an older or equal result is nothing."""
+    """Newer than what is on record, or the list that was late; an older or equal result is nothing.
+
+    Nor is one of the machine that stood at the address before.
+    """
     last = record.assessment
-    if record.deleted:
+    if record.deleted or not is_own(record, found.started):
         return False
     if last is None or found.ended > last.ended:
         return True

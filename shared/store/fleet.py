@@ -1,6 +1,6 @@
 """Table `fleet`: the directory of resource groups, how each subscription's inventory went, and when timers ran."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -36,6 +36,18 @@ class Fleet:
 
     def save_subscription(self, subscription: Subscription) -> None:
         self._merge(_SUBSCRIPTIONS, encode_key(subscription.id), subscription)
+
+    def save_subscriptions(self, subscriptions: Sequence[Subscription]) -> None:
+        rows = [
+            Row(partition=_SUBSCRIPTIONS, key=encode_key(each.id), values={"value": msgspec.json.encode(each).decode()})
+            for each in subscriptions
+        ]
+        for start in range(0, len(rows), LARGEST_BATCH):
+            self._table.transact([Merge(row) for row in rows[start : start + LARGEST_BATCH]])
+
+    def subscription(self, id_: str) -> Subscription | None:
+        row = self._table.get(_SUBSCRIPTIONS, encode_key(id_))
+        return msgspec.json.decode(str(row.values["value"]), type=Subscription) if row else None
 
     def subscriptions(self) -> list[Subscription]:
         return [

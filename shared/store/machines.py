@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import msgspec
 
-from shared.domain.machine import Assessment, Installation, Machine, Record, Refusal, Watch
+from shared.domain.identity import own_results
+from shared.domain.machine import Assessment, Identity, Installation, Machine, Record, Refusal, Watch
 from shared.domain.resource_id import MachineId
 from shared.store.table import LARGEST_BATCH, Merge, Row, Table, Value
 
@@ -34,12 +35,13 @@ class Machines:
         """Row keys and machines of one resource group, from row key `first` on."""
         return ((row.key, _record(row)) for row in self._table.scan(scope, first) if "machine" in row.values)
 
-    def save(self, scope: str, machines: Sequence[Machine], now: datetime) -> None:
-        """What the inventory saw in one resource group."""
-        self._merge(scope, [(m.address, {"machine": _text(m), "seen": now, "deleted": NOTHING}) for m in machines])
+    def save(self, scope: str, machines: Sequence[Machine]) -> None:
+        """What a sweep saw in one resource group. It brings no machine back that is gone."""
+        self._merge(scope, [(machine.address, {"machine": _text(machine)}) for machine in machines])
 
-    def mark_deleted(self, scope: str, machines: Sequence[Machine], now: datetime) -> None:
-        self._merge(scope, [(machine.address, {"deleted": now.isoformat()}) for machine in machines])
+    def settle(self, scope: str, records: Sequence[Record]) -> None:
+        """What a listing settled in one resource group: what each machine is, whether it is gone, its identity."""
+        self._merge(scope, [(record.machine.address, _settled(record)) for record in records])
 
     def mark_planned(self, scope: str, planned: Sequence[tuple[Machine, datetime]]) -> None:
         """Each machine with the slot of its next assessment."""
@@ -81,7 +83,16 @@ def _text(value: msgspec.Struct) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def _settled(record: Record) -> dict[str, Value]:
+    deleted = record.deleted.isoformat() if record.deleted else NOTHING
+    return {"machine": _text(record.machine), "deleted": deleted, "identity": _text(record.identity)}
+
+
 def _record(row: Row) -> Record:
+    return own_results(_whole(row))
+
+
+def _whole(row: Row) -> Record:
     return Record(
         machine=msgspec.json.decode(str(row.values["machine"]), type=Machine),
         assessment=_part(row, "assessment", Assessment),
@@ -90,6 +101,7 @@ def _record(row: Row) -> Record:
         planned=_time(row, "planned"),
         watch=_part(row, "watch", Watch),
         deleted=_time(row, "deleted"),
+        identity=_part(row, "identity", Identity) or Identity(),
     )
 
 

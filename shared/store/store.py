@@ -6,6 +6,7 @@ from shared.store.agenda import Agenda
 from shared.store.buckets import Buckets
 from shared.store.fleet import Fleet
 from shared.store.history import History
+from shared.store.identities import Identities
 from shared.store.index import Index
 from shared.store.machines import Machines
 from shared.store.operations import Operations
@@ -20,6 +21,7 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     """What we remember."""
 
     machines: Machines
+    identities: Identities
     updates: Updates
     operations: Operations
     runs: Runs

@@ -21,6 +21,7 @@ from shared.domain.resource_id import MachineId, parse_machine_id
 from shared.store.operations import Held
 from shared.store.store import Store
 from shared.store.table import Conflict
+from shared.workflows.identity import ended_as_lost, is_held
 from shared.workflows.sending import go_on, send, when_due
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def request_assessment(store: Store, address: MachineId, who: str, request_id: s
     """
     record = known_machine(store, address)
     attempt, same = same_request(store, address, "assessPatches", request_id, now)
-    if same or store.operations.in_flight(address):
+    if same or is_held(store, record):
         return same or same_or_busy(store, address, attempt)
     ((machine, slot),) = _paced(store, [record.machine], now)
     operation = claim_assessment(machine.id, attempt, who, now, slot)
@@ -72,7 +73,7 @@ def start_assessment(azure: Azure, store: Store, message: StartAssessment, oldes
     held = store.operations.in_flight(address)
     if record is None:
         return
-    if held is None and message.slot and is_stale(record, oldest, now):
+    if held is None and message.slot and is_stale(record, oldest, now) and not is_held(store, record):
         held = _claim_planned(store, message, message.slot, now)
     if held is None or held.operation.attempt != message.attempt:
         log.info("assessment not started machine=%s attempt=%s reason=Superseded", message.machine, message.attempt)
@@ -82,6 +83,8 @@ def start_assessment(azure: Azure, store: Store, message: StartAssessment, oldes
         return
     operation = held.operation
     try:
+        if ended_as_lost(store, record, held, now):
+            return
         held, wait = when_due(store, record, held, now)
         if wait:
             store.queues.send(message, wait)

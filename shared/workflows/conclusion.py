@@ -8,6 +8,7 @@ import msgspec
 from shared.cloud import graph, results
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
+from shared.domain.identity import is_own
 from shared.domain.machine import Assessment, OperatingSystem, Outcome, Record
 from shared.domain.operation import Operation, OperationKind, assessed, installed
 from shared.domain.reason import reason
@@ -25,7 +26,10 @@ class Late(Exception):
 
 
 def conclude(azure: Azure, store: Store, record: Record, held: Held, body: dict[str, Any]) -> Operation:
-    """Record results and end. Safe to repeat. Raises Late while the updates may still come, Conflict when not ours."""
+    """Record results and end. Safe to repeat. Raises Late while the updates may still come, Conflict when not ours.
+
+    When another machine stands at the address by now, they go into the history only.
+    """
     if held.operation.kind is OperationKind.ASSESSMENT:
         return _assessment(azure, store, record, held, body)
     return _installation(azure, store, record, held, body)
@@ -34,15 +38,16 @@ def conclude(azure: Azure, store: Store, record: Record, held: Held, body: dict[
 def _assessment(azure: Azure, store: Store, record: Record, held: Held, body: dict[str, Any]) -> Operation:
     operation, now, address = held.operation, azure.clock.now(), record.machine.address
     windows = record.machine.os is OperatingSystem.WINDOWS
-    result = results.assessment(body, operation, windows=windows, now=now)
+    result, own = results.assessment(body, operation, windows=windows, now=now), is_own(record, operation.claimed)
     if result.outcome is not Outcome.FAILED:
         found = _updates(azure, address, operation.kind, body, windows, now < result.ended + RESULTS_PATIENCE)
         if found is None:
             result = _without_updates(result, body)
-        else:
+        elif own:
             store.updates.replace(address, found)
     store.history.add_assessments([(address, result)])
-    store.machines.set_assessment(address, result)
+    if own:
+        store.machines.set_assessment(address, result)
     return store.operations.save(held, assessed(operation, result, now)).operation
 
 
@@ -54,7 +59,8 @@ def _installation(azure: Azure, store: Store, record: Record, held: Held, body: 
     if found is None and result.reason is None:
         result = msgspec.structs.replace(result, reason=reason("ResultsLate"))
     store.history.add_installation(address, result, found or ())
-    store.machines.set_installation(address, result)
+    if is_own(record, operation.claimed):
+        store.machines.set_installation(address, result)
     return store.operations.save(held, installed(operation, result, now)).operation
 
 

@@ -28,6 +28,7 @@ from shared.store.runs import Loaded
 from shared.store.store import Store
 from shared.store.table import Conflict
 from shared.workflows.assessment import known_machine, same_or_busy, same_request
+from shared.workflows.identity import ended_as_lost, is_held
 from shared.workflows.sending import send, when_due
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ def request_installation(
     record = known_machine(store, address)
     request = _read(record, body)
     run_id, same = same_request(store, address, "installPatches", request_id, now)
-    if same or store.operations.in_flight(address):
+    if same or is_held(store, record):
         return same or same_or_busy(store, address, run_id)
     wanted = install_now(run_id, request, record.machine.os, who, now)
     closes_by = claim_for(wanted, record.machine.id, now).deadline
@@ -69,6 +70,8 @@ def start_installation(azure: Azure, store: Store, message: StartInstallation, l
         log.info("installation not started run=%s machine=%s reason=NoPermit", message.run, message.machine)
         return
     try:
+        if ended_as_lost(store, record, held, now):
+            return
         held, wait = when_due(store, record, held, now)
         if wait:
             _wait(store, message, machine, wait, now)

@@ -1,19 +1,35 @@
-"""Inventory: which machines there are. One failing subscription does not touch the others."""
+"""Inventory: which machines there are, swept from Resource Graph, a batch of subscriptions a message.
+
+What a sweep may not decide by itself goes to a direct listing: shared/workflows/listing.py.
+"""
 
 import logging
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
-from shared.cloud import machines as listing
+import msgspec
+
+from shared.cloud import machines as cloud
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
+from shared.domain import inventory
 from shared.domain.fleet import Subscription
+from shared.domain.inventory import MOST_TOUCHED, SPACING, digest, is_settled, retry_in, sight
 from shared.domain.logline import logline
-from shared.domain.machine import Machine
-from shared.domain.messages import CountFleet, ListSubscription
-from shared.domain.reason import reason
+from shared.domain.machine import Machine, Record
+from shared.domain.messages import CountFleet, ListSubscription, SweepMachines
 from shared.store.store import Store
 
 log = logging.getLogger(__name__)
+
+
+class _Swept(msgspec.Struct, frozen=True, kw_only=True):
+    """One subscription after the sweep; `doubts` for a listing to settle, "" for none."""
+
+    subscription: Subscription
+    wrote: int
+    doubts: str = ""
 
 
 def plan_inventory(azure: Azure, store: Store, chosen: tuple[str, ...]) -> list[str]:
@@ -21,41 +37,99 @@ def plan_inventory(azure: Azure, store: Store, chosen: tuple[str, ...]) -> list[
 
     Raises CloudError when the subscriptions cannot be listed.
     """
-    found = list(chosen) or listing.subscriptions(azure)
-    for subscription in found:
-        store.queues.send(ListSubscription(subscription=subscription))
-    log.info("inventory planned subscriptions=%d", len(found))
+    found, now = list(chosen) or cloud.subscriptions(azure), azure.clock.now()
+    plan = inventory.plan_inventory(found, store.fleet.subscriptions(), now)
+    store.fleet.save_subscriptions(plan.unseen)
+    for subscription in plan.listings:
+        store.queues.send(ListSubscription(subscription=subscription, asked=now))
+    for position, batch in enumerate(plan.sweeps):
+        delay = position * int(SPACING.total_seconds())
+        store.queues.send(SweepMachines(subscriptions=batch, asked=now), delay)
+    log.info(
+        "inventory planned listings=%d sweeps=%d unseen=%d", len(plan.listings), len(plan.sweeps), len(plan.unseen)
+    )
     return found
 
 
-def take_inventory(azure: Azure, store: Store, subscription: str) -> None:
-    """Record every machine of one subscription, and those that are gone; or the reason why it could not be read."""
+def sweep_inventory(azure: Azure, store: Store, message: SweepMachines) -> None:
+    """Record what Resource Graph says of a batch of subscriptions, and ask for listings of those it leaves in doubt."""
     now = azure.clock.now()
+    named: dict[str, dict[str, Machine]] = defaultdict(dict)
     try:
-        found = list(listing.machines(azure, subscription))
+        for machine in cloud.sweep(azure, message.subscriptions):
+            named[machine.address.subscription][machine.address.key] = machine
     except CloudError as error:
-        why = reason("InventoryFailed", str(error))
-        store.fleet.save_subscription(Subscription(id=subscription, at=now, reason=why))
-        log.warning(logline("inventory failed", subscription=subscription, reason=why.code, detail=error))
+        _again(store, message, error, now)
         return
+    before = {each.id: each for each in store.fleet.subscriptions()}
+    swept = [_sweep(store, before[each], named[each], now) for each in message.subscriptions if each in before]
+    store.fleet.save_subscriptions([each.subscription for each in swept if not each.doubts])
+    _list(store, {each.subscription.id: each.doubts for each in swept if each.doubts}, message.asked)
+    wrote = sum(each.wrote for each in swept)
+    if wrote:
+        store.queues.send(CountFleet())
+    log.info("inventory swept subscriptions=%d machines=%d written=%d", len(swept), _count(named), wrote)
+
+
+def known_machines(store: Store, scopes: Iterable[str]) -> dict[str, Record]:
+    """Every record of these resource groups by machine key, gone ones too."""
+    return {record.machine.address.key: record for scope in scopes for record in store.machines.in_scope(scope)}
+
+
+def _sweep(store: Store, before: Subscription, named: Mapping[str, Machine], now: datetime) -> _Swept:
+    scopes = store.fleet.scopes(before.id)
+    known = known_machines(store, scopes)
+    seen = sight(known, named)
+    new = _newcomers(store, seen.new)
+    _save(store, scopes, [*seen.changed, *new])
+    doubts = [*seen.doubts, *(f"new {each.address.key} {each.vm_id}" for each in seen.new if each not in new)]
+    alive = sum(record.deleted is None for record in known.values())
+    after = msgspec.structs.replace(before, at=now, machines=alive + len(new), reason=None)
+    mark, wrote = digest(doubts) if doubts else "", len(seen.changed) + len(new)
+    if not mark or is_settled(before, mark, now):
+        return _Swept(subscription=after, wrote=wrote)
+    log.info("inventory in doubt subscription=%s machines=%d", before.id, len(doubts))
+    return _Swept(subscription=before, wrote=wrote, doubts=mark)
+
+
+def _newcomers(store: Store, new: tuple[Machine, ...]) -> list[Machine]:
+    """Those whose vmId nobody else has or had: the others may have moved here, or be clones."""
+    if len(new) > MOST_TOUCHED:
+        return []
+    plain = []
+    for machine in new:
+        if machine.vm_id:
+            if any(other.key != machine.address.key for other in store.identities.of(machine.vm_id)):
+                continue
+            store.identities.add(machine.vm_id, machine.address)
+        plain.append(machine)
+    return plain
+
+
+def _save(store: Store, scopes: list[str], machines: list[Machine]) -> None:
     by_scope: dict[str, list[Machine]] = defaultdict(list)
-    for machine in found:
+    for machine in machines:
         by_scope[machine.address.scope].append(machine)
-    store.fleet.add_scopes(sorted(by_scope))
-    for scope, machines in by_scope.items():
-        store.machines.save(scope, machines, now)
-    _mark_deleted(store, subscription, by_scope, azure)
-    store.fleet.save_subscription(Subscription(id=subscription, at=now, machines=len(found)))
-    store.queues.send(CountFleet())
-    log.info("inventory taken subscription=%s machines=%d", subscription, len(found))
+    store.fleet.add_scopes(sorted(by_scope.keys() - set(scopes)))
+    for scope, saved in by_scope.items():
+        store.machines.save(scope, saved)
 
 
-def _mark_deleted(store: Store, subscription: str, by_scope: dict[str, list[Machine]], azure: Azure) -> None:
-    """A machine that a complete listing no longer names is gone; its history stays."""
-    for scope in store.fleet.scopes(subscription):
-        seen = {machine.address.row for machine in by_scope.get(scope, [])}
-        known = [record.machine for record in store.machines.in_scope(scope) if record.deleted is None]
-        gone = [machine for machine in known if machine.address.row not in seen]
-        if gone:
-            store.machines.mark_deleted(scope, gone, azure.clock.now())
-            log.warning("inventory machines gone scope=%s count=%d", scope, len(gone))
+def _list(store: Store, doubts: Mapping[str, str], asked: datetime) -> None:
+    for subscription, mark in doubts.items():
+        store.queues.send(ListSubscription(subscription=subscription, asked=asked, doubts=mark))
+
+
+def _again(store: Store, message: SweepMachines, error: CloudError, now: datetime) -> None:
+    """By message, as soon as Azure allows. What Resource Graph does not answer in time is listed directly."""
+    wait = retry_in(error.status, error.retry_after, message.asked, now)
+    facts = {"subscriptions": len(message.subscriptions), "reason": f"Http{error.status}", "again_in": wait}
+    log.warning(logline("inventory not swept", **facts, detail=error))
+    if wait is not None:
+        store.queues.send(message, wait)
+    else:
+        _list(store, dict.fromkeys(message.subscriptions, ""), now)
+
+
+def _count(named: Mapping[str, Mapping[str, Machine]]) -> int:
+    return sum(len(each) for each in named.values())

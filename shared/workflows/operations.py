@@ -7,6 +7,7 @@ from typing import Any
 from shared.cloud import operations as following
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
+from shared.domain.identity import loss
 from shared.domain.logline import logline
 from shared.domain.looks import next_look
 from shared.domain.machine import Outcome, Record
@@ -22,6 +23,7 @@ from shared.domain.operation import (
     lost_answer,
     seconds_to_wait,
 )
+from shared.domain.reason import Reason
 from shared.domain.resource_id import parse_machine_id
 from shared.store.operations import Held
 from shared.store.store import Store
@@ -34,6 +36,8 @@ log = logging.getLogger(__name__)
 TRACE_AGAIN = 20
 # Seconds between looks for a list of updates that Resource Graph has not published yet (ours).
 RESULTS_AGAIN = 3
+# Instead of seconds: neither the machine nor Azure's address of the operation is there, nothing to wait for.
+_FORGOTTEN = -1
 
 
 def follow(azure: Azure, store: Store, message: FollowOperation) -> None:
@@ -58,7 +62,7 @@ def follow(azure: Azure, store: Store, message: FollowOperation) -> None:
         log.info(logline("operation not readable yet", **facts, detail=error))
         late = max(RESULTS_AGAIN, held.operation.retry_after if held.operation.planned else 0)
         wait = late if isinstance(error, Late) else error.retry_after or TRACE_AGAIN
-        _keep_looking(azure, store, held, wait)
+        _keep_looking(azure, store, held, wait, loss(record, held.operation.claimed))
 
 
 def _look(azure: Azure, store: Store, record: Record, held: Held) -> None:
@@ -66,15 +70,16 @@ def _look(azure: Azure, store: Store, record: Record, held: Held) -> None:
     if operation.state in (State.CLAIMED, State.SENDING):
         _unanswered(store, held, azure.clock.now())
         return
-    body, wait = _result(azure, operation)
+    lost = loss(record, operation.claimed)
+    body, wait = _result(azure, operation, lost)
     if body is None:
-        _keep_looking(azure, store, held, wait)
+        _keep_looking(azure, store, held, wait, lost)
         return
     if operation.state is State.UNCONFIRMED:
         held = store.operations.save(held, confirmed(operation, azure.clock.now()))
         log.info("start confirmed by its traces machine=%s attempt=%s", operation.machine, operation.attempt)
     if following.is_running(body):
-        _keep_looking(azure, store, held, wait)
+        _keep_looking(azure, store, held, wait, lost)
     else:
         _ended(store, conclude(azure, store, record, held, body))
 
@@ -93,20 +98,25 @@ def _unanswered(store: Store, held: Held, now: datetime) -> None:
         go_on(store, kept, 0)
 
 
-def _result(azure: Azure, operation: Operation) -> tuple[dict[str, Any] | None, int]:
-    """What is known of it (None: nothing yet), and in how many seconds to look again. Raises CloudError."""
+def _result(azure: Azure, operation: Operation, lost: Reason | None) -> tuple[dict[str, Any] | None, int]:
+    """What is known of it (None: nothing yet), and in how many seconds to look again. Raises CloudError.
+
+    `lost`: why its machine is not there any more; what is found at its address then may be another's.
+    """
     if operation.url or operation.result_url:
         look = following.look(azure, operation)
         if isinstance(look, following.Running):
             return None, look.retry_after
         if isinstance(look, following.Finished):
             return look.body, 0
-    return following.trace(azure, operation), TRACE_AGAIN
+        if lost:
+            return None, _FORGOTTEN
+    return None if lost else following.trace(azure, operation), TRACE_AGAIN
 
 
-def _keep_looking(azure: Azure, store: Store, held: Held, wait: int) -> None:
+def _keep_looking(azure: Azure, store: Store, held: Held, wait: int, lost: Reason | None) -> None:
     try:
-        if not _give_up(azure, store, held):
+        if not _give_up(azure, store, held, lost, forgotten=wait == _FORGOTTEN):
             _look_again(azure, store, held, wait)
     except Conflict:
         log.info("operation moved on elsewhere machine=%s", held.operation.machine)
@@ -120,10 +130,12 @@ def _look_again(azure: Azure, store: Store, held: Held, wait: int) -> None:
     go_on(store, store.operations.save(held, looked(operation, now, wait)).operation, wait)
 
 
-def _give_up(azure: Azure, store: Store, held: Held) -> bool:
-    """End what cannot be learned any more, with its reason."""
+def _give_up(azure: Azure, store: Store, held: Held, lost: Reason | None, forgotten: bool) -> bool:
+    """End what cannot be learned any more, with its reason: that the machine is lost comes before others."""
     now = azure.clock.now()
     why = gave_up(held.operation, now)
+    if lost and (why or forgotten):
+        why = lost
     if why is None:
         return False
     ended = end(held.operation, Outcome.UNKNOWN, why, now)

@@ -9,6 +9,7 @@ import msgspec
 from shared.cloud import operations as following
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
+from shared.domain.identity import is_own
 from shared.domain.logline import logline
 from shared.domain.looks import next_look
 from shared.domain.machine import Installation, Record, Refusal, unreachable_now
@@ -101,7 +102,9 @@ def record_unstarted(store: Store, operation: Operation) -> None:
     if at is None or operation.reason is None or operation.outcome is None:
         raise ValueError("An ended operation has an end, an outcome and a reason.")
     if operation.kind is OperationKind.ASSESSMENT:
-        store.machines.set_refusal(address, Refusal(at=at, reason=operation.reason))
+        record = store.machines.get(address)
+        if record is None or is_own(record, operation.claimed):
+            store.machines.set_refusal(address, Refusal(at=at, reason=operation.reason))
         return
     installation = Installation(
         id=operation.attempt,

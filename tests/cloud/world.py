@@ -39,6 +39,8 @@ class Watched(Sandbox):
         self.seen: list[Request] = []
         self.most_rows = 0
         """Rows that Resource Graph gives at once, however many were asked for; 0: as asked."""
+        self.hidden: tuple[str, ...] = ()
+        """Resource Graph leaves out what has an id that begins so: it lags, or may not be read."""
 
     def handle(self, request: Request) -> Response:
         self.seen.append(request)
@@ -46,7 +48,15 @@ class Watched(Sandbox):
             body = json.loads(request.body)
             body["options"]["$top"] = self.most_rows
             request = msgspec.structs.replace(request, body=json.dumps(body).encode())
-        return super().handle(request)
+        answer = super().handle(request)
+        return self._without_hidden(answer) if "resourcegraph" in request.url.lower() else answer
+
+    def _without_hidden(self, answer: Response) -> Response:
+        body = json.loads(answer.body)
+        if answer.status == 200 and self.hidden:
+            hidden = tuple(each.lower() for each in self.hidden)
+            body["data"] = [row for row in body["data"] if not row["id"].lower().startswith(hidden)]
+        return msgspec.structs.replace(answer, body=json.dumps(body).encode())
 
 
 class Fresh:
@@ -93,6 +103,12 @@ class World:
         """The next fitting request is answered so; `effect=True`: and is carried out all the same."""
         fault = {"method": method, "path_contains": path, "status": status, **more}
         self.ask("/sandbox/faults", "POST", fault)
+
+    def change(self, verb: str, machine: Json, **more: str) -> Json:
+        """Delete, move (`group`: its id), rename (`name`), recreate or clone (`name`) it; what is there afterwards."""
+        made = self.ask("/sandbox/machines", "POST", {"verb": verb, "machine": machine["id"], **more})
+        self.fleet = self.ask("/sandbox/fleet")
+        return next((each for each in self.fleet if each["id"] == made["id"]), machine)
 
     def one(self, script: str = "healthy", *, os: str = "", vm: bool | None = None, pending: int = 1) -> Json:
         """The first machine that is so, with at least so many pending updates."""

@@ -18,6 +18,7 @@ from shared.domain.messages import (
     Message,
     StartAssessment,
     StartInstallation,
+    SweepMachines,
     SweepResults,
 )
 from shared.domain.run import RunMachine
@@ -25,6 +26,8 @@ from tests.domain.samples import ARC, NOW, VM, assessment, installation, machine
 
 EVERY: list[Message] = [
     ListSubscription(subscription="s"),
+    ListSubscription(subscription="s", asked=NOW, doubts="d"),
+    SweepMachines(subscriptions=("s", "t"), asked=NOW),
     StartAssessment(machine=VM, attempt="a", requested_by="w", slot=NOW),
     StartInstallation(run="r", machine=VM),
     AdvanceRun(run="r", alarm=2),

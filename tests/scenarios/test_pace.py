@@ -50,7 +50,7 @@ class Fleet:
             for first in range(0, machines, 500):
                 group = [_machine(region, first, each) for each in range(first, min(first + 500, machines))]
                 self.store.fleet.add_scopes([group[0].address.scope])
-                self.store.machines.save(group[0].address.scope, group, START)
+                self.store.machines.save(group[0].address.scope, group)
 
     @property
     def now(self) -> datetime:

@@ -15,6 +15,7 @@ from shared.domain.messages import (
     ListSubscription,
     StartAssessment,
     StartInstallation,
+    SweepMachines,
     SweepResults,
 )
 from shared.domain.operation import Operation
@@ -25,7 +26,8 @@ from shared.workflows.agenda import tend_agenda
 from shared.workflows.assessment import plan_assessments, request_assessment, start_assessment
 from shared.workflows.index import count_fleet
 from shared.workflows.installation import request_installation, start_installation
-from shared.workflows.inventory import plan_inventory, take_inventory
+from shared.workflows.inventory import plan_inventory, sweep_inventory
+from shared.workflows.listing import take_inventory
 from shared.workflows.operations import follow
 from shared.workflows.poison import park_message, replay_message
 from shared.workflows.results import plan_results, sweep_results
@@ -36,6 +38,7 @@ LONGEST_INSTALLATION = timedelta(hours=3, minutes=55)
 
 FUNCTIONS = {
     "inventory": "inventory_subscription",
+    "inventory-sweeps": "inventory_sweep",
     "assessments": "assessment_start",
     "installations": "installation_start",
     "runs": "run_advance",
@@ -99,8 +102,8 @@ class Instance:
     def _work(self, queue: str, body: bytes) -> None:
         azure, store = self.azure, self.store
         match queue:
-            case "inventory":
-                take_inventory(azure, store, _read(body, ListSubscription).subscription)
+            case "inventory" | "inventory-sweeps" | "results":
+                self._sweep(queue, body)
             case "assessments":
                 start_assessment(azure, store, _read(body, StartAssessment), ASSESSMENT_AGE)
             case "installations":
@@ -109,10 +112,17 @@ class Instance:
                 advance_run(store, _read(body, AdvanceRun), azure.clock)
             case "operations":
                 follow(azure, store, _read(body, FollowOperation))
-            case "results":
-                sweep_results(azure, store, _read(body, SweepResults))
             case "fleet":
                 count_fleet(store, _read(body, CountFleet), azure.clock, self._new_id)
+
+    def _sweep(self, queue: str, body: bytes) -> None:
+        match queue:
+            case "inventory":
+                take_inventory(self.azure, self.store, _read(body, ListSubscription))
+            case "inventory-sweeps":
+                sweep_inventory(self.azure, self.store, _read(body, SweepMachines))
+            case "results":
+                sweep_results(self.azure, self.store, _read(body, SweepResults))
 
 
 def _read(body: bytes, kind: type[_T]) -> _T:

@@ -25,7 +25,7 @@ _COMPUTE, _HYBRID, _GRAPH = "2025-04-01", "2025-01-13", "2024-04-01"
 READ_TRIES = 3
 """The SDK's reading clients try again; fewer times than it does keep a story short."""
 READ_WAIT = 2.0
-_TRIED_AGAIN = frozenset({429, 500, 503})
+_TRIED_AGAIN = frozenset({500, 503})
 
 
 class LightResponse:

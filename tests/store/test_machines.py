@@ -1,18 +1,17 @@
 """Machines: each writer sets its own part of a row, and no writer undoes another's."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from itertools import permutations
 
 import pytest
 from msgspec.structs import replace
 
-from shared.domain.machine import Kind, Machine, Outcome, Record, Refusal, Watch
+from shared.domain.machine import Identity, Kind, Machine, Outcome, Record, Refusal, Watch
 from shared.domain.reason import reason
 from shared.domain.resource_id import parse_machine_id
 from shared.store.machines import Machines
 from shared.store.table import Merge, Row, Table
-from tests.domain.samples import ARC, NOW, SUBSCRIPTION, VM, assessment, installation, machine
+from tests.domain.samples import ARC, NOW, SUBSCRIPTION, VM, assessment, installation, machine, minutes
 
 SCOPE = f"{SUBSCRIPTION}|web"
 ADDRESS = parse_machine_id(VM)
@@ -42,13 +41,13 @@ def test_an_unknown_machine_is_none(machines: Machines) -> None:
 
 def test_a_machine_reads_back_as_itself(machines: Machines) -> None:
     both = [replace(machine(), tags={"env": "prod", "ä": "日"}, sql=True), machine(ARC, kind=Kind.AWS)]
-    machines.save(SCOPE, both, NOW)
+    machines.save(SCOPE, both)
     assert known(machines) == Record(machine=both[0])
     assert sorted(each.machine.id for each in machines.in_scope(SCOPE)) == sorted([VM, ARC])
 
 
 def test_a_machine_is_found_in_any_casing(machines: Machines) -> None:
-    machines.save(SCOPE, [machine(VM.replace("vm1", "VM1"))], NOW)
+    machines.save(SCOPE, [machine(VM.replace("vm1", "VM1"))])
     assert known(machines).machine.name == "VM1"
     assert machines.get(parse_machine_id(VM.upper())) is not None
 
@@ -56,7 +55,7 @@ def test_a_machine_is_found_in_any_casing(machines: Machines) -> None:
 def test_writers_do_not_undo_each_other(machines: Machines) -> None:
     """In every order: inventory, assessment and installation each keep what the others wrote."""
     writes: list[Callable[[], None]] = [
-        lambda: machines.save(SCOPE, [machine()], NOW),
+        lambda: machines.save(SCOPE, [machine()]),
         lambda: machines.set_assessment(ADDRESS, LOOK),
         lambda: machines.set_installation(ADDRESS, WORK),
     ]
@@ -67,10 +66,10 @@ def test_writers_do_not_undo_each_other(machines: Machines) -> None:
 
 
 def test_a_newer_inventory_replaces_only_what_it_saw(machines: Machines) -> None:
-    machines.save(SCOPE, [replace(machine(), tags={"env": "prod"})], NOW)
+    machines.save(SCOPE, [replace(machine(), tags={"env": "prod"})])
     machines.set_assessment(ADDRESS, LOOK)
     off = machine(connection="deallocated")
-    machines.save(SCOPE, [off], NOW + timedelta(hours=1))
+    machines.save(SCOPE, [off])
     assert known(machines) == Record(machine=off, assessment=LOOK)
 
 
@@ -82,7 +81,7 @@ def test_results_before_the_first_inventory_are_no_machine_yet(machines: Machine
 
 
 def test_a_plan_ends_with_its_assessment_or_refusal(machines: Machines) -> None:
-    machines.save(SCOPE, [machine()], NOW)
+    machines.save(SCOPE, [machine()])
     machines.mark_planned(SCOPE, [(machine(), NOW)])
     assert known(machines).planned == NOW
     machines.set_refusal(ADDRESS, REFUSED)
@@ -93,7 +92,7 @@ def test_a_plan_ends_with_its_assessment_or_refusal(machines: Machines) -> None:
 
 
 def test_a_refusal_keeps_the_last_assessment(machines: Machines) -> None:
-    machines.save(SCOPE, [machine()], NOW)
+    machines.save(SCOPE, [machine()])
     machines.set_assessment(ADDRESS, LOOK)
     machines.set_refusal(ADDRESS, REFUSED)
     assert known(machines) == Record(machine=machine(), assessment=LOOK, refusal=REFUSED)
@@ -102,7 +101,7 @@ def test_a_refusal_keeps_the_last_assessment(machines: Machines) -> None:
 def test_what_azure_found_by_itself_ends_plan_refusal_and_watch(machines: Machines) -> None:
     watch = Watch(since=NOW, silent=NOW)
     for started_by, left in (("User", watch), ("Platform", None)):
-        machines.save(SCOPE, [machine()], NOW)
+        machines.save(SCOPE, [machine()])
         machines.set_watches(SCOPE, [(machine(), watch)])
         machines.mark_planned(SCOPE, [(machine(), NOW)])
         machines.set_refusal(ADDRESS, REFUSED)
@@ -112,17 +111,37 @@ def test_what_azure_found_by_itself_ends_plan_refusal_and_watch(machines: Machin
 
 
 def test_a_deleted_machine_keeps_its_results_and_comes_back(machines: Machines) -> None:
-    machines.save(SCOPE, [machine()], NOW)
+    machines.save(SCOPE, [machine()])
     machines.set_assessment(ADDRESS, LOOK)
-    machines.mark_deleted(SCOPE, [machine()], NOW)
-    assert known(machines) == Record(machine=machine(), assessment=LOOK, deleted=NOW)
-    machines.save(SCOPE, [machine()], NOW)
-    assert known(machines).deleted is None
+    gone = Record(machine=machine(), deleted=NOW, identity=Identity(moved_to=ARC))
+    machines.settle(SCOPE, [gone])
+    assert known(machines) == replace(gone, assessment=LOOK)
+    machines.settle(SCOPE, [Record(machine=machine())])
+    assert known(machines) == Record(machine=machine(), assessment=LOOK)
+
+
+def test_a_sweep_brings_no_machine_back(machines: Machines) -> None:
+    """It may have read the row before a listing settled it."""
+    machines.settle(SCOPE, [Record(machine=machine(), deleted=NOW)])
+    machines.save(SCOPE, [machine(connection="running")])
+    assert known(machines) == Record(machine=machine(connection="running"), deleted=NOW)
+
+
+def test_what_was_before_the_re_creation_is_not_shown(machines: Machines) -> None:
+    """Also when it is written later: an old operation's result comes after the listing."""
+    again = Record(machine=machine(), identity=Identity(recreated=NOW, predecessor="before"))
+    machines.settle(SCOPE, [again])
+    machines.set_assessment(ADDRESS, LOOK)
+    machines.set_installation(ADDRESS, WORK)
+    assert known(machines) == again
+    newer = assessment(ended=NOW + minutes(5))
+    machines.set_assessment(ADDRESS, newer)
+    assert known(machines) == replace(again, assessment=newer)
 
 
 def test_more_machines_than_one_transaction_takes(machines: Machines) -> None:
     many = [numbered(number) for number in range(250)]
-    machines.save(SCOPE, many, NOW)
+    machines.save(SCOPE, many)
     machines.mark_planned(SCOPE, [(each, NOW) for each in many])
     found = list(machines.in_scope(SCOPE))
     assert [each.machine for each in found] == many
@@ -131,18 +150,18 @@ def test_more_machines_than_one_transaction_takes(machines: Machines) -> None:
 
 def test_a_listing_that_names_a_machine_twice(machines: Machines) -> None:
     """Azure's pages may: a machine moves from one page to the next while they are read."""
-    machines.save(SCOPE, [machine(), machine(connection="running")], NOW)
+    machines.save(SCOPE, [machine(), machine(connection="running")])
     assert known(machines).machine.connection == "running"
 
 
 def test_scopes_are_apart(machines: Machines) -> None:
-    machines.save(SCOPE, [machine()], NOW)
+    machines.save(SCOPE, [machine()])
     assert list(machines.in_scope(f"{SUBSCRIPTION}|web2")) == []
     assert list(machines.in_scope(f"{SUBSCRIPTION}|we")) == []
 
 
 def test_pages_go_on_at_a_row(machines: Machines) -> None:
-    machines.save(SCOPE, [numbered(number) for number in range(5)], NOW)
+    machines.save(SCOPE, [numbered(number) for number in range(5)])
     rows = list(machines.from_row(SCOPE, "vm|vm002"))
     assert [key for key, _ in rows] == ["vm|vm002", "vm|vm003", "vm|vm004"]
     assert [each.machine.name for _, each in rows] == ["vm002", "vm003", "vm004"]

@@ -51,7 +51,7 @@ def store(watched_tables: TableServiceClient, watched_queues: QueueServiceClient
     made = build_store(table, Queues(watched_queues))
     made.queues.ensure("fleet")
     made.fleet.add_scopes([ADDRESS.scope])
-    made.machines.save(ADDRESS.scope, [machine()], NOW)
+    made.machines.save(ADDRESS.scope, [machine()])
     made.machines.set_assessment(ADDRESS, assessment())
     made.history.add_installation(ADDRESS, installation(), ())
     made.operations.claim(operation())

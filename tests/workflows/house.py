@@ -22,6 +22,7 @@ from shared.domain.messages import (
     Message,
     StartAssessment,
     StartInstallation,
+    SweepMachines,
     SweepResults,
 )
 from shared.domain.operation import Operation
@@ -30,7 +31,8 @@ from shared.workflows.assessment import plan_assessments, request_assessment, st
 from shared.workflows.health import read_health
 from shared.workflows.index import count_fleet
 from shared.workflows.installation import request_installation, start_installation
-from shared.workflows.inventory import plan_inventory, take_inventory
+from shared.workflows.inventory import plan_inventory, sweep_inventory
+from shared.workflows.listing import take_inventory
 from shared.workflows.operations import follow
 from shared.workflows.results import plan_results, sweep_results
 from shared.workflows.runs import advance_run
@@ -92,6 +94,19 @@ class House(World):
         plan_inventory(self.azure, self.store, ())
         self.run()
 
+    def inventory_now(self, times: int = 1) -> None:
+        """The inventory, and nothing else that waits on a queue; each of its messages comes so often."""
+        kept = self.lose()
+        plan_inventory(self.azure, self.store, ())
+        for _ in range(MOST_STEPS):
+            own = [each for each in self.lose() if isinstance(each.message, ListSubscription | SweepMachines)]
+            if not own:
+                break
+            for letter in own * times:
+                self.deliver(letter.message)
+        for letter in kept:
+            heapq.heappush(self._waiting, letter)
+
     def know(self, *machines: Json, connection: str | None = None) -> Json:
         """Only these become known, as the inventory would see them, or with another state than Azure's; the first."""
         for machine in machines:
@@ -99,7 +114,7 @@ class House(World):
             seen = next(each for each in every if each.id == machine["id"])
             told = seen if connection is None else msgspec.structs.replace(seen, connection=connection)
             self.store.fleet.add_scopes([told.address.scope])
-            self.store.machines.save(told.address.scope, [told], self.now)
+            self.store.machines.save(told.address.scope, [told])
         return machines[0]
 
     def plan(self) -> int:
@@ -195,8 +210,8 @@ class House(World):
     def deliver(self, message: Message) -> None:
         """What the trigger of its queue does with a message."""
         match message:
-            case ListSubscription():
-                take_inventory(self.azure, self.store, message.subscription)
+            case ListSubscription() | SweepMachines() | SweepResults():
+                self._read(message)
             case StartAssessment():
                 start_assessment(self.azure, self.store, message, OLDEST)
             case StartInstallation():
@@ -205,7 +220,14 @@ class House(World):
                 advance_run(self.store, message, self.azure.clock)
             case FollowOperation():
                 follow(self.azure, self.store, message)
-            case SweepResults():
-                sweep_results(self.azure, self.store, message)
             case CountFleet():
                 count_fleet(self.store, message, self.azure.clock, lambda: str(uuid.uuid4()))
+
+    def _read(self, message: ListSubscription | SweepMachines | SweepResults) -> None:
+        match message:
+            case ListSubscription():
+                take_inventory(self.azure, self.store, message)
+            case SweepMachines():
+                sweep_inventory(self.azure, self.store, message)
+            case SweepResults():
+                sweep_results(self.azure, self.store, message)

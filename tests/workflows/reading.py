@@ -67,11 +67,12 @@ class Reading:
         for each in ids:
             address = parse_machine_id(each)
             self.store.fleet.add_scopes([address.scope])
-            self.store.machines.save(address.scope, [machine(each)], self.now)
+            self.store.machines.settle(address.scope, [Record(machine=machine(each))])
 
     def remove(self, *ids: str) -> None:
         for each in ids:
-            self.store.machines.mark_deleted(parse_machine_id(each).scope, [machine(each)], self.now)
+            gone = Record(machine=machine(each), deleted=self.now)
+            self.store.machines.settle(parse_machine_id(each).scope, [gone])
 
     def wish(self) -> None:
         self.store.queues.send(CountFleet())

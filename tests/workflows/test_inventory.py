@@ -6,10 +6,12 @@ from infra.local.sandbox.guests import GuestScript, ScriptedGuest
 from shared.cloud.errors import CloudError
 from shared.domain.errors import RequestError
 from shared.domain.index import Filter
+from shared.domain.messages import ListSubscription
 from shared.domain.resource_id import parse_machine_id
 from shared.workflows.fleet import list_machines, read_summary
 from shared.workflows.health import read_health
-from shared.workflows.inventory import plan_inventory, take_inventory
+from shared.workflows.inventory import plan_inventory
+from shared.workflows.listing import take_inventory
 from shared.workflows.machines import read_machine
 from tests.workflows.conftest import Build
 from tests.workflows.house import House
@@ -66,10 +68,12 @@ def test_a_forbidden_subscription_keeps_its_trouble_to_itself(build: Build, path
 def test_a_subscription_that_fails_later_shows_its_machines_as_last_seen(house: House) -> None:
     everyone, broken = shown(house), house.fleet[0]["subscription"]
     house.fault(403, f"/subscriptions/{broken}/", "GET", times=9)
+    house.sandbox.hidden = (f"/subscriptions/{broken}/",)
     house.inventory()
     assert shown(house) == everyone
     assert len(house.problems()) == 1
     house.ask("/sandbox/faults", "DELETE")
+    house.sandbox.hidden = ()
     house.inventory()
     assert house.problems() == []
 
@@ -107,8 +111,10 @@ def test_a_deleted_machine_is_gone_and_keeps_its_history(build: Build) -> None:
 def test_a_list_that_breaks_off_deletes_nobody(house: House) -> None:
     """The second page of a listing fails: what was not listed is not gone."""
     everyone, broken = shown(house), house.fleet[0]["subscription"]
+    house.sandbox.hidden = (f"/subscriptions/{broken}/",)
     house.fault(403, f"/subscriptions/{broken}/providers/Microsoft.HybridCompute", "GET", times=9)
     house.inventory()
+    assert any(each.reason for each in house.store.fleet.subscriptions())
     assert shown(house) == everyone
 
 
@@ -122,7 +128,7 @@ def test_subscriptions_that_cannot_be_listed_are_said_so(build: Build) -> None:
 def test_an_unknown_subscription_of_the_settings_is_a_problem_in_words(build: Build) -> None:
     house = build()
     stranger = "00000000-0000-0000-0000-00000000abcd"
-    take_inventory(house.azure, house.store, stranger)
+    take_inventory(house.azure, house.store, ListSubscription(subscription=stranger))
     (problem,) = house.problems()
     assert stranger in problem
     assert "SubscriptionNotFound" in problem

@@ -122,7 +122,7 @@ def test_a_machine_without_any_result_waits_and_is_driven(build: Build) -> None:
     record = house.record(machine)
     mode = {"settings": {"assessment_mode": "AutomaticByPlatform"}}
     told = msgspec.convert({**msgspec.to_builtins(record.machine), **mode}, type(record.machine))
-    house.store.machines.save(told.address.scope, [told], house.now)
+    house.store.machines.save(told.address.scope, [told])
     assert house.plan() == 0
     _, why = status_of(house.record(machine))
     assert why is not None
@@ -232,6 +232,6 @@ def test_an_operation_of_ours_is_not_concluded_by_a_sweep(house: House) -> None:
 def test_an_unknown_or_deleted_machine_stays_so(house: House) -> None:
     machine = platform(house)
     record = house.record(machine)
-    house.store.machines.mark_deleted(record.machine.address.scope, [record.machine], house.now)
+    house.store.machines.settle(record.machine.address.scope, [msgspec.structs.replace(record, deleted=house.now)])
     sweep(house)
     assert house.record(machine).assessment is None

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from infra.local.sandbox.changes import change
 from infra.local.sandbox.fault import Fault, Kind, read_fault
 from infra.local.sandbox.foreign import begin_foreign
 from infra.local.sandbox.guests import GuestFailure, ScriptedGuest
@@ -26,7 +27,7 @@ def fleet(state: State) -> Response:
 
 
 def answer(state: State, request: Request, now: datetime) -> Response:
-    """GET journal; GET, POST and DELETE faults (see fault.py for what to send), all under /sandbox."""
+    """GET journal; GET, POST, DELETE faults (see fault.py); POST machines (see changes.py); all under /sandbox."""
     called = (request.method.upper(), request.path.removeprefix(PREFIX).rstrip("/"))
     match called:
         case ("GET", "/journal"):
@@ -39,6 +40,8 @@ def answer(state: State, request: Request, now: datetime) -> Response:
         case ("DELETE", "/faults"):
             state.faults.clear(now)
             return Response(status=204)
+        case ("POST", "/machines"):
+            return json_response(change(state, json_object(request.body)))
         case (method, path):
             raise Refusal(501, "NotImplemented", f"The sandbox has no route for {method} {PREFIX}{path}.", path)
 

@@ -50,6 +50,18 @@ class State:
             raise Refusal(404, "ResourceNotFound", f"The Resource '{id_}' was not found.", id_)
         return found
 
+    def find(self, id_: str) -> Machine | None:
+        """By its whole id, in any case."""
+        return self._by_id.get(id_.lower())
+
+    def add(self, machine: Machine) -> None:
+        self.machines.append(machine)
+        self._by_id[machine.spec.id.lower()] = machine
+
+    def remove(self, machine: Machine) -> None:
+        self.machines.remove(machine)
+        del self._by_id[machine.spec.id.lower()]
+
     def subscription(self, id_: str) -> Subscription:
         """Raises Refusal 404 SubscriptionNotFound."""
         for subscription in self.estate.subscriptions:

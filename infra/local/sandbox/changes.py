@@ -1,0 +1,72 @@
+"""What becomes of machines while somebody watches: they are deleted, moved, renamed, re-created, cloned on request."""
+
+import copy
+
+import msgspec
+from msgspec.structs import replace
+
+from infra.local.sandbox.config import seeded_guid
+from infra.local.sandbox.http import Json, Refusal
+from infra.local.sandbox.machine import Machine, Place, Spec
+from infra.local.sandbox.state import State
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`verb`: delete, move, rename, recreate or clone. `group`: where to move to; `name`: of what is new."""
+
+    verb: str
+    machine: str
+    group: str = ""
+    name: str = ""
+
+
+def change(state: State, body: Json) -> Json:
+    """The id that the machine, its copy or its successor has now. Raises Refusal 400 or 404.
+
+    What runs on a machine runs on: Azure's pages do not say what becomes of an operation whose machine goes.
+    """
+    try:
+        wanted = msgspec.convert(body, Change)
+    except msgspec.ValidationError as error:
+        raise Refusal(400, "InvalidChange", str(error)) from error
+    machine = state.find(wanted.machine)
+    if machine is None:
+        raise Refusal(404, "ResourceNotFound", f"There is no machine '{wanted.machine}'.")
+    made = _made(state, machine, wanted)
+    if wanted.verb != "clone":
+        state.remove(machine)
+    if made is not None:
+        state.add(made)
+    return {"id": (made or machine).spec.id}
+
+
+def _made(state: State, machine: Machine, wanted: Change) -> Machine | None:
+    """What is there afterwards: a moved machine with its system, a clone with a copy of it, or one with a new vmId."""
+    spec = machine.spec
+    match wanted.verb:
+        case "delete":
+            return None
+        case "move":
+            return Machine(_new(state, replace(spec, place=_place(state, spec, wanted.group))), machine.guest)
+        case "rename":
+            return Machine(_new(state, replace(spec, name=wanted.name)), machine.guest)
+        case "clone":
+            return Machine(_new(state, replace(spec, name=wanted.name)), copy.deepcopy(machine.guest))
+        case "recreate":
+            again = seeded_guid(state.config.seed, "recreated", spec.id, spec.vm_id)
+            return Machine(replace(spec, vm_id=again), copy.deepcopy(machine.guest))
+    raise Refusal(400, "InvalidChange", f"'{wanted.verb}' is none of delete, move, rename, recreate, clone.", "verb")
+
+
+def _new(state: State, spec: Spec) -> Spec:
+    if not spec.name or state.find(spec.id) is not None:
+        raise Refusal(400, "InvalidChange", f"'{spec.id}' cannot be the id of another machine.", "name")
+    return spec
+
+
+def _place(state: State, spec: Spec, group: str) -> Place:
+    """In whatever subscription the group is. A machine keeps its region when it is moved."""
+    for place in state.estate.places:
+        if place.group_id.lower() == group.lower():
+            return replace(place, location=spec.place.location)
+    raise Refusal(404, "ResourceGroupNotFound", f"There is no resource group '{group}'.", "group")
