@@ -19,6 +19,8 @@ MOST_DELIVERIES = 5
 """host.json: maxDequeueCount."""
 TIMERS = (("agenda_timer", 0.0, 60.0), ("assessment_timer", 30.0, 600.0), ("inventory_timer", 420.0, 3600.0))
 """Name, first firing and period in seconds from START, which is a full hour."""
+INVENTORY_ASKED = (1.0, *(40.0 * turn for turn in range(2, 12)))
+"""When somebody asks for the inventory, seconds from START: once deployed, and again while things go wrong."""
 CLIENT_RETRIES = 3
 EXPECTED_FAILURES = ("StorageFault", "ServiceResponseError", "CloudError", "Conflict")
 """What a function may fail with: what was injected, and what the app makes of it."""
@@ -45,7 +47,8 @@ class Host:
     def start_timers(self) -> None:
         for name, first, period in TIMERS:
             self._scheduler.at(first, self._firing(name, period))
-        self._scheduler.at(1.0, lambda: self._fire("inventory_timer"))  # somebody asks for it once deployed
+        for asked in INVENTORY_ASKED:
+            self._scheduler.at(asked, lambda: self._fire("inventory_timer"))
 
     def start_wishes(self, wishes: list[Wish]) -> None:
         for wish in wishes:

@@ -17,8 +17,11 @@ COMMON = _points(
     installation_request="machines.get operations.get",
     installation_start="machines.get run.get run.scan",
     inventory_subscription="""
-        arm.list fleet.scan fleet.transact identities.scan identities.write machines.scan machines.transact
+        arm.list fleet.get fleet.scan fleet.transact identities.scan identities.write machines.scan machines.transact
+        queue.send
     """,
+    inventory_sweep="fleet.scan machines.scan",
+    inventory_timer="arm.list fleet.get fleet.scan fleet.write queue.send",
     operation_follow="""
         arm.graph arm.operation history.write machines.get machines.write operations.get operations.write
         queue.send updates.scan
@@ -41,9 +44,8 @@ RARE = _points(
         arm.installPatches arm.machine buckets.get buckets.write operations.get operations.transact operations.write
         poison.write queue.send
     """,
-    inventory_subscription="fleet.get fleet.write poison.write queue.send",
-    inventory_sweep="arm.graph fleet.scan fleet.transact machines.scan poison.write queue.send",
-    inventory_timer="arm.list fleet.get fleet.scan fleet.write queue.send",
+    inventory_subscription="fleet.write poison.write",
+    inventory_sweep="arm.graph fleet.transact poison.write queue.send",
     operation_follow="arm.activity arm.machine history.transact operations.transact poison.write updates.transact",
     poison="poison.get poison.write",
     run_advance="history.write machines.write operations.transact operations.write poison.write run.transact",

@@ -107,7 +107,7 @@ REQUESTS: dict[str, tuple[Callable[[Store], object], int]] = {
     "GET softwarePatches of it": (lambda store: read_pending_updates(store, ADDRESS), 2),
     "GET patchInstallationResults": (lambda store: read_installations(store, ADDRESS), 2),
     "GET one of them, its updates": (lambda store: read_installation(store, ADDRESS, installation().id), 3),
-    "GET operation": (lambda store: read_operation(store, ADDRESS, RUN), 1),
+    "GET operation": (lambda store: read_operation(store, ADDRESS, RUN), 2),
 }
 """Every read that answers a request, but health, and the most storage calls it may take."""
 
