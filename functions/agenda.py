@@ -12,5 +12,5 @@ blueprint = func.Blueprint()
 def agenda_timer(timer: func.TimerRequest) -> None:
     """Every minute: whatever became of their messages, open things go on."""
     built = services()
-    tend_agenda(built.store, built.azure.clock.now())
+    tend_agenda(built.store, built.azure.clock)
     built.store.fleet.timer_ran("agenda_timer", built.azure.clock.now())

@@ -16,7 +16,7 @@ blueprint = func.Blueprint()
 def assessment_timer(timer: func.TimerRequest) -> None:
     """Every ten minutes: machines whose last assessment is too old."""
     built = services()
-    plan_assessments(built.store, built.settings.assessment_age, built.azure.clock.now(), new_id)
+    plan_assessments(built.store, built.settings.assessment_age, built.azure.clock, new_id)
     built.store.fleet.timer_ran("assessment_timer", built.azure.clock.now())
 
 

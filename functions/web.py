@@ -26,6 +26,7 @@ OLDEST_VERSION = "2020-06-01"
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-(preview|beta|alpha))?")
 _REQUEST_ID = "x-ms-client-request-id"
 LONGEST_LOGGED = 200  # characters of what a caller wrote, in one log line (ours)
+LONGEST_NUMBER = 9  # digits of a number in a query (ours): far more than any of them needs
 LONGEST_REQUEST_ID = 128  # characters; Azure's are GUIDs (ours)
 
 Body = dict[str, Any] | list[Any]
@@ -111,7 +112,7 @@ def read_json(call: Call, kind: type[_Kind]) -> _Kind:
 def page_size(call: Call, default: int, most: int) -> int:
     """`$top`. Raises RequestError 400."""
     text = call.request.params.get("$top", str(default))
-    if not text.isdecimal() or not 1 <= int(text) <= most:
+    if len(text) > LONGEST_NUMBER or not text.isdecimal() or not 1 <= int(text) <= most:
         raise invalid("$top", f"$top must be a whole number from 1 to {most}.")
     return int(text)
 

@@ -10,6 +10,8 @@ HEAL_EVERY = timedelta(minutes=2)
 # The same for a planned assessment, whose end nobody waits for (ours): most have ended by then, so that the timer
 # reads of them once.
 HEAL_PLANNED = 2 * HEAL_EVERY
+# How long the agenda is tended at a time (ours): its timer comes every minute.
+TEND_TIME = timedelta(seconds=45)
 # How long a line stands whose claim or run is not there yet (ours): longer than any function lives that has written
 # the line and may still write the other (host.json, functionTimeout), with room for a machine that stood still.
 UNBORN_LIFE = timedelta(minutes=30)

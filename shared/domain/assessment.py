@@ -11,6 +11,8 @@ from shared.domain.reason import Reason, reason
 # How far ahead slots are leased (ours): longer than the planner's interval, so that the throttle is never idle; short,
 # so that an installation asked for meanwhile does not queue behind a whole fleet.
 PLAN_AHEAD = timedelta(minutes=15)
+# How long one plan goes on (ours): a function may take five minutes (host.json), and one resource group its share.
+PLAN_TIME = timedelta(minutes=3)
 # A plan that has led to nothing for this long after its slot is made again: longer than an assessment waits for a busy
 # machine (ours).
 PLAN_LIFE = ASSESSMENT_PATIENCE + timedelta(minutes=10)

@@ -35,9 +35,9 @@ class Agenda:
         except Conflict:
             return
 
-    def due(self, now: datetime) -> Iterator[Entry]:
-        """Everything due at this instant, to the millisecond; oldest first in each shard."""
-        for shard in range(SHARDS):
+    def due(self, now: datetime, first: int = 0) -> Iterator[Entry]:
+        """Everything due at this instant, to the millisecond, from shard `first` on; oldest first in each shard."""
+        for shard in ((first + number) % SHARDS for number in range(SHARDS)):
             for row in self._table.scan(str(shard), before=_instant(now) + _AFTER):
                 yield Entry(item=msgspec.json.decode(str(row.values["item"]), type=Item), row=row)
 

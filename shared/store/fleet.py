@@ -9,7 +9,7 @@ from shared.domain.fleet import Subscription
 from shared.domain.resource_id import encode_key
 from shared.store.table import LARGEST_BATCH, Merge, Row, Table
 
-_SCOPES, _SUBSCRIPTIONS, _TIMERS = "scopes", "subscriptions", "timers"
+_SCOPES, _SUBSCRIPTIONS, _TIMERS, _PLANNER = "scopes", "subscriptions", "timers", "planner"
 
 
 class Fleet:
@@ -33,6 +33,14 @@ class Fleet:
     def scopes_from(self, first: str) -> Iterator[str]:
         """In key order from this one on, read as they are needed."""
         return (row.key for row in self._table.scan(_SCOPES, first))
+
+    def save_planner(self, scope: str) -> None:
+        """The resource group with which the next plan of assessments begins; empty for the first."""
+        self._table.write(Merge(Row(partition=_PLANNER, key=_PLANNER, values={"next": scope})))
+
+    def planner(self) -> str:
+        row = self._table.get(_PLANNER, _PLANNER)
+        return str(row.values["next"]) if row else ""
 
     def save_subscription(self, subscription: Subscription) -> None:
         self._merge(_SUBSCRIPTIONS, encode_key(subscription.id), subscription)

@@ -5,30 +5,49 @@ from datetime import datetime
 
 import msgspec
 
-from shared.domain.agenda import HEAL_EVERY, Item, ItemKind, is_unborn, tended
+from shared.cloud.clock import Clock
+from shared.domain.agenda import HEAL_EVERY, TEND_TIME, Item, ItemKind, is_unborn, tended
 from shared.domain.messages import AdvanceRun, FollowOperation, Message
 from shared.domain.operation import State, is_overdue
 from shared.domain.resource_id import parse_machine_id
+from shared.store.agenda import Entry
 from shared.store.store import Store
 
 log = logging.getLogger(__name__)
 
 
-def tend_agenda(store: Store, now: datetime) -> int:
-    """Send a hint for what seems to stand still, strike out what is closed; returns how many hints."""
-    hints = 0
-    for entry in store.agenda.due(now):
-        closed, hint = _state(store, entry.item, now)
-        if hint:
-            store.queues.send(hint)
-            hints += 1
-        if closed:
-            store.agenda.remove(entry)
-        else:
-            line = msgspec.structs.replace(entry, item=tended(entry.item, hint is not None))
-            store.agenda.postpone(line, now + HEAL_EVERY)
-    log.info("agenda tended hints=%d", hints)
+def tend_agenda(store: Store, clock: Clock) -> int:
+    """Send a hint for what seems to stand still, strike out what is closed; returns how many hints.
+
+    It ends before the next minute's begins, which looks at another shard first: a long agenda is tended in turns. A
+    line that fails keeps no other waiting; its failure is raised at the end.
+    """
+    hints, failed, began = 0, list[Exception](), clock.now()
+    for entry in store.agenda.due(began, first=began.minute):
+        if clock.now() - began > TEND_TIME:
+            log.warning("agenda tended in part")
+            break
+        try:
+            hints += _tend(store, entry, began)
+        except Exception as failure:  # noqa: BLE001 - raised below, when the other lines were tended
+            failed.append(failure)
+    log.info("agenda tended hints=%d failed=%d", hints, len(failed))
+    if failed:
+        raise failed[0]
     return hints
+
+
+def _tend(store: Store, entry: Entry, now: datetime) -> bool:
+    """Whether the line needed a hint."""
+    closed, hint = _state(store, entry.item, now)
+    if hint:
+        store.queues.send(hint)
+    if closed:
+        store.agenda.remove(entry)
+    else:
+        line = msgspec.structs.replace(entry, item=tended(entry.item, hint is not None))
+        store.agenda.postpone(line, now + HEAL_EVERY)
+    return hint is not None
 
 
 def _state(store: Store, item: Item, now: datetime) -> tuple[bool, Message | None]:

@@ -4,19 +4,21 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 import msgspec
 
 from shared.cloud import patches
 from shared.cloud.azure import Azure
+from shared.cloud.clock import Clock
 from shared.domain.agenda import HEAL_EVERY, HEAL_PLANNED, Item, ItemKind
-from shared.domain.assessment import PLAN_AHEAD, is_stale, plan_assessment
+from shared.domain.assessment import PLAN_AHEAD, PLAN_TIME, is_stale, plan_assessment
 from shared.domain.errors import RequestError, not_found
 from shared.domain.machine import Kind, Machine, Record
 from shared.domain.messages import CountFleet, StartAssessment
 from shared.domain.operation import Operation, State, claim_assessment, is_turned_away
 from shared.domain.reason import reason
-from shared.domain.request import SAME_REQUEST, attempt_id
+from shared.domain.request import SAME_REQUEST, attempt_id, days
 from shared.domain.resource_id import MachineId, parse_machine_id
 from shared.store.operations import Held
 from shared.store.store import Store
@@ -28,24 +30,43 @@ log = logging.getLogger(__name__)
 PLANNER = "periodic assessment"  # who asked, in the records
 
 
-def plan_assessments(store: Store, oldest: timedelta, now: datetime, new_id: Callable[[], str]) -> int:
+def plan_assessments(store: Store, oldest: timedelta, clock: Clock, new_id: Callable[[], str]) -> int:
     """Ask for an assessment of every machine that is due, paced by Azure's throttle; returns how many.
 
-    Those for whom there is no slot within PLAN_AHEAD wait for a later plan.
+    Those for whom there is no slot within PLAN_AHEAD wait for a later plan. A plan that takes too long for one function
+    stops, and the next one begins with the resource group where it stopped: none waits for ever.
     """
-    planned = 0
-    for scope in store.fleet.scopes():
-        plans = [(r.machine, plan_assessment(r, oldest, now)) for r in store.machines.in_scope(scope)]
-        store.machines.set_watches(scope, [(machine, plan.watch) for machine, plan in plans if plan.watch])
-        paced = list(_paced(store, [machine for machine, plan in plans if plan.due], now, now + PLAN_AHEAD))
-        store.machines.mark_planned(scope, paced)
-        for machine, slot in paced:
-            message = StartAssessment(machine=machine.id, attempt=new_id(), requested_by=PLANNER, slot=slot)
-            store.queues.send(message, _seconds(slot - now))
-        planned += len(paced)
+    planned, began = 0, clock.now()
+    for scope in _from_where_it_stopped(store):
+        if clock.now() - began > PLAN_TIME:
+            store.fleet.save_planner(scope)
+            log.warning("assessments planned in part next=%s", scope)
+            break
+        planned += _plan(store, scope, oldest, clock.now(), new_id)
+    else:
+        store.fleet.save_planner("")
     store.queues.send(CountFleet())
     log.info("assessments planned machines=%d", planned)
     return planned
+
+
+def _from_where_it_stopped(store: Store) -> Iterator[str]:
+    first = store.fleet.planner()
+    yield from store.fleet.scopes_from(first)
+    if first:
+        yield from takewhile(lambda scope: scope < first, store.fleet.scopes_from(""))
+
+
+def _plan(store: Store, scope: str, oldest: timedelta, now: datetime, new_id: Callable[[], str]) -> int:
+    """One resource group; how many of its machines."""
+    plans = [(r.machine, plan_assessment(r, oldest, now)) for r in store.machines.in_scope(scope)]
+    store.machines.set_watches(scope, [(machine, plan.watch) for machine, plan in plans if plan.watch])
+    paced = list(_paced(store, [machine for machine, plan in plans if plan.due], now, now + PLAN_AHEAD))
+    store.machines.mark_planned(scope, paced)
+    for machine, slot in paced:
+        message = StartAssessment(machine=machine.id, attempt=new_id(), requested_by=PLANNER, slot=slot)
+        store.queues.send(message, _seconds(slot - now))
+    return len(paced)
 
 
 def request_assessment(store: Store, address: MachineId, who: str, request_id: str, now: datetime) -> Operation:
@@ -113,13 +134,18 @@ def same_request(
 
     Raises RequestError 409 when the same request was turned away then.
     """
-    attempt = attempt_id(address, verb, request_id)
-    before = store.operations.attempt(address, attempt)
-    if before and is_turned_away(before):
-        raise _busy(address)
-    if before and now - before.claimed >= SAME_REQUEST:
-        return attempt_id(address, verb, f"{request_id}|{now.isoformat()}"), None
-    return attempt, before
+    first = store.operations.attempt(address, attempt_id(address, verb, request_id))
+    if first is None:
+        return attempt_id(address, verb, request_id), None
+    possible = days(first.claimed, now)
+    for day in possible:
+        attempt = attempt_id(address, verb, request_id, day)
+        before = store.operations.attempt(address, attempt) if day else first
+        if before and now - before.claimed < SAME_REQUEST:
+            if is_turned_away(before):
+                raise _busy(address)
+            return attempt, before
+    return attempt_id(address, verb, request_id, possible[0]), None
 
 
 def same_or_busy(store: Store, address: MachineId, attempt: str) -> Operation:

@@ -88,6 +88,8 @@ def _note(store: Store, held: Held, now: datetime) -> None:
     build = held.build
     if build.ended is None and now - build.moved >= QUIET:
         store.queues.send(CountFleet(build=build.number, step=build.step))
+        store.index.save(held, replace(build, moved=now, again=True))  # one message a QUIET, however many ask
+        return
     if build.ended and not build.again:
         store.queues.send(CountFleet(build=build.number), _rest(build, now))
     if not build.again:

@@ -45,7 +45,7 @@ def request_installation(
     request = _read(record, body)
     run_id, same = same_request(store, address, "installPatches", request_id, now)
     if same or is_held(store, record):
-        return same or same_or_busy(store, address, run_id)
+        return same or _turned_away(store, record, run_id, now)
     wanted = install_now(run_id, request, record.machine.os, who, now)
     closes_by = claim_for(wanted, record.machine.id, now).deadline
     store.agenda.add(Item(kind=ItemKind.RUN, id=run_id, since=now, closes_by=closes_by), now + HEAL_EVERY)
@@ -116,6 +116,14 @@ def _wait(store: Store, message: StartInstallation, machine: RunMachine, seconds
     """For the slot, with this permit if it lives that long; else the run's alarm grants another one then."""
     if machine.permit_until and now + timedelta(seconds=seconds) < machine.permit_until:
         store.queues.send(message, seconds)
+
+
+def _turned_away(store: Store, record: Record, run_id: str, now: datetime) -> Operation:
+    """The machine is busy. A run that this request opened when it came before may not start later either."""
+    loaded = store.runs.load(run_id)
+    if loaded is None:
+        return same_or_busy(store, record.machine.address, run_id)
+    return _not_first(store, claim_for(loaded.run, record.machine.id, now), now)
 
 
 def _not_first(store: Store, operation: Operation, now: datetime) -> Operation:

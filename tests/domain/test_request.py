@@ -4,10 +4,12 @@ import uuid
 from datetime import timedelta
 from itertools import product
 
+import pytest
+
 from shared.domain.poison import message_id
-from shared.domain.request import SAME_REQUEST, attempt_id
+from shared.domain.request import SAME_REQUEST, attempt_id, days
 from shared.domain.resource_id import parse_machine_id
-from tests.domain.samples import ARC, VM
+from tests.domain.samples import ARC, NOW, VM
 
 
 def test_an_attempt_is_a_guid_and_stays_the_same() -> None:
@@ -38,3 +40,17 @@ def test_a_message_is_known_by_its_body() -> None:
     assert message_id(body) != message_id(body + b" ")
     assert len(message_id(b"")) == 32
     assert message_id(b"x").isalnum()
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"), [(-1, (0,)), (0, (0,)), (23.9, (0,)), (24, (1, 0)), (47, (1, 0)), (72, (3, 2))]
+)
+def test_the_days_whose_attempt_may_be_less_than_a_day_old(hours: float, expected: tuple[int, ...]) -> None:
+    assert days(NOW, NOW + timedelta(hours=hours)) == expected
+
+
+def test_each_day_is_an_attempt_of_its_own() -> None:
+    address = parse_machine_id(VM)
+    made = [attempt_id(address, "installPatches", "r", day) for day in range(3)]
+    assert len(set(made)) == 3
+    assert made[0] == attempt_id(address, "installPatches", "r")

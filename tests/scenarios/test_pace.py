@@ -10,6 +10,7 @@ import pytest
 from infra.local.fleet import Row
 from infra.local.launch import Options
 from infra.local.stack import Stack
+from shared.cloud.clock import Clock
 from shared.domain.bucket import SLOT_LIFE
 from shared.domain.machine import Assessment, Kind, Machine, OperatingSystem, Outcome
 from shared.domain.messages import QUEUES, StartAssessment
@@ -58,7 +59,7 @@ class Fleet:
 
     def plan(self) -> list[tuple[datetime, StartAssessment]]:
         """One run of the planner: its messages and when each of them is seen."""
-        plan_assessments(self.store, timedelta(hours=24), self.now, lambda: str(uuid.uuid4()))
+        plan_assessments(self.store, timedelta(hours=24), Clock(lambda: self.now), lambda: str(uuid.uuid4()))
         now, self.seconds = self.seconds, self.seconds + 3600
         sent = [stored for stored in list(self.queue.surface()) if stored.queue == QUEUES[StartAssessment]]
         for stored in list(self.queue.visible):

@@ -65,7 +65,7 @@ class Instance:
         self.store.fleet.timer_ran("inventory_timer", self.azure.clock.now())
 
     def assessment_timer(self) -> None:
-        plan_assessments(self.store, ASSESSMENT_AGE, self.azure.clock.now(), self._new_id)
+        plan_assessments(self.store, ASSESSMENT_AGE, self.azure.clock, self._new_id)
         self.store.fleet.timer_ran("assessment_timer", self.azure.clock.now())
 
     def results_timer(self) -> None:
@@ -73,7 +73,7 @@ class Instance:
         self.store.fleet.timer_ran("results_timer", self.azure.clock.now())
 
     def agenda_timer(self) -> None:
-        tend_agenda(self.store, self.azure.clock.now())
+        tend_agenda(self.store, self.azure.clock)
         self.store.fleet.timer_ran("agenda_timer", self.azure.clock.now())
 
     def assessment_request(self, machine: str, request_id: str) -> Operation:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from shared.cloud.azure import Azure
 from shared.cloud.clock import Clock
+from shared.domain.bucket import GUEST_PATCH_RESERVE
 from shared.domain.operation import INSTALLATION_GRACE
 from shared.domain.resource_id import parse_machine_id
 from shared.store.store import Store
@@ -33,7 +34,7 @@ LEAST_FAULTS = 10
 HEALED_WITHIN = timedelta(hours=2, minutes=45)
 """After the last fault: a refused assessment pauses for an hour, a plan that led to nothing is made again after 40
 minutes, the planner comes every 10, an operation with no trace is given up after 10."""
-TIGHT_AT, TIGHT_BACKLOG = 25.0, 900
+TIGHT_AT, TIGHT_BACKLOG, TIGHT_SPARE = 25.0, 900, 2
 """In a tight seed other work has leased so many slots of every bucket at this second: 600 at once, then one by one."""
 
 MakeAzure = Callable[[Wire, str, Clock, Hub], Azure]
@@ -154,7 +155,8 @@ class World:
         """Other work of the app takes its slots as every work does."""
         for subscription, region in sorted({(each.subscription, each.region) for each in self.fleet}):
             slots = self.store.buckets.lease(subscription, region, TIGHT_BACKLOG, self.clock())
-            self.phantoms[subscription, region] = [since_start(slot) for slot in slots]
+            reserve = [self.clock.seconds] * (GUEST_PATCH_RESERVE - TIGHT_SPARE)  # others of the tenant, unpaced
+            self.phantoms[subscription, region] = [*(since_start(slot) for slot in slots), *reserve]
 
     def _arrived(self, sent: Sent) -> None:
         rows = [

@@ -118,7 +118,7 @@ class House(World):
         return machines[0]
 
     def plan(self) -> int:
-        return plan_assessments(self.store, OLDEST, self.now, lambda: str(uuid.uuid4()))
+        return plan_assessments(self.store, OLDEST, self.azure.clock, lambda: str(uuid.uuid4()))
 
     def sweep(self) -> int:
         """What the timer of results asks for."""
@@ -132,7 +132,7 @@ class House(World):
         return request_installation(self.store, address_of(machine), body, WHO, request, self.now)
 
     def tend(self) -> int:
-        return tend_agenda(self.store, self.now)
+        return tend_agenda(self.store, self.azure.clock)
 
     def problems(self) -> list[str]:
         """What health says is wrong; timers are not run here, but called."""

@@ -1,14 +1,17 @@
 """Assessments from their plan or request to their result, on every kind of machine."""
 
-from datetime import timedelta
+import uuid
+from datetime import datetime, timedelta
 
 import pytest
 
+from shared.cloud.clock import Clock
 from shared.domain.assessment import REFUSAL_PAUSE
 from shared.domain.errors import RequestError
 from shared.domain.fleet import status_of
-from shared.domain.machine import Outcome
+from shared.domain.machine import Outcome, unreachable
 from shared.domain.operation import ASSESSMENT_DEADLINE, State
+from shared.workflows.assessment import plan_assessments
 from shared.workflows.conclusion import RESULTS_PATIENCE
 from tests.cloud.world import Json
 from tests.workflows.conftest import Build
@@ -223,3 +226,21 @@ def test_an_end_that_never_comes_is_no_answer(build: Build) -> None:
     assert done.ended - done.claimed <= ASSESSMENT_DEADLINE + timedelta(hours=1)
     assert house.in_flight(machine) is None
     assert len(house.posts(machine["id"])) == 1
+
+
+def test_a_plan_that_takes_too_long_goes_on_next_time_where_it_stopped(house: House) -> None:
+    """A minute passes at each look at the clock: a plan ends after a few resource groups, none is left out for ever."""
+    house.inventory()
+    scopes = house.store.fleet.scopes()
+
+    def minutes_later() -> datetime:
+        house.clock.advance(61)
+        return house.clock.now
+
+    stops = set()
+    for _ in scopes:
+        plan_assessments(house.store, OLDEST, Clock(minutes_later), lambda: str(uuid.uuid4()))
+        stops.add(house.store.fleet.planner())
+    records = [record for scope in scopes for record in house.store.machines.in_scope(scope)]
+    assert len(stops) > 2
+    assert [r.machine.name for r in records if r.planned is None and unreachable(r.machine) is None] == []

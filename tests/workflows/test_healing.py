@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from shared.domain.agenda import HEAL_EVERY, UNBORN_LIFE, Item, ItemKind
+from shared.domain.errors import RequestError
 from shared.domain.installation import read_installation
 from shared.domain.machine import OperatingSystem, Outcome
 from shared.domain.messages import FollowOperation, StartAssessment, StartInstallation
@@ -223,3 +224,19 @@ def test_a_cancelled_run_starts_nothing_and_frees_the_machine(house: House) -> N
     assert loaded is not None
     assert (loaded.machines[0].step, loaded.machines[0].outcome) == (Step.ENDED, Outcome.NOT_STARTED)
     assert house.install(machine, "another").state is State.CLAIMED
+
+
+def test_a_line_that_fails_keeps_no_other_waiting(house: House) -> None:
+    """A machine id that cannot be read, on every shard; what fails is raised when the rest was tended."""
+    machine = house.know(house.one(vm=True))
+    for number in range(8):
+        bad = Item(
+            kind=ItemKind.ASSESSMENT, id=f"bad-{number}", since=house.now, closes_by=house.now, machine="not a machine"
+        )
+        house.store.agenda.add(bad, house.now - HEAL_EVERY)
+    planned(house, machine)
+    house.clock.advance(HEAL_EVERY.total_seconds() + 60)
+    with pytest.raises(RequestError):
+        house.tend()
+    house.run(5)
+    assert house.attempt(machine, ATTEMPT).state is not State.CLAIMED

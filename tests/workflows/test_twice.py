@@ -6,16 +6,20 @@ from datetime import timedelta
 from functools import partial
 from threading import Barrier
 
+import msgspec
 import pytest
 
+from shared.domain.agenda import Item, ItemKind
 from shared.domain.errors import RequestError
-from shared.domain.machine import Outcome
+from shared.domain.installation import read_installation
+from shared.domain.machine import OperatingSystem, Outcome
 from shared.domain.messages import Message, StartAssessment
 from shared.domain.operation import Operation, State
-from shared.domain.request import SAME_REQUEST
-from tests.cloud.world import Json
+from shared.domain.request import SAME_REQUEST, attempt_id
+from shared.domain.run import RunMachine, install_now
+from tests.cloud.world import Json, address_of, everything
 from tests.workflows.conftest import Build
-from tests.workflows.house import House
+from tests.workflows.house import WHO, House
 
 CALLERS = 6
 ROUNDS = 4
@@ -209,3 +213,50 @@ def test_the_same_message_in_many_workers_at_once_is_one_start(build: Build) -> 
         at_once([partial(delivered, house, start, asked)] * CALLERS)
     house.live(10)
     assert [effects(house, machine) for machine in machines] == [1] * ROUNDS
+
+
+@VERBS
+def test_an_id_used_every_day_is_one_attempt_a_day(house: House, verb: str) -> None:
+    """A script with a constant id: its retries of one day are one attempt, also after it has ended."""
+    machine = house.know(house.one(vm=True))
+    first = ask(house, verb, machine, "constant")
+    house.run()
+    house.clock.now = first.claimed + SAME_REQUEST + timedelta(hours=1)
+    second = ask(house, verb, machine, "constant")
+    assert ask(house, verb, machine, "constant") == second, "while it is under way"
+    house.run()
+    house.clock.advance(3600)
+    third = ask(house, verb, machine, "constant")
+    assert (third.attempt, third.state) == (second.attempt, State.ENDED)
+    assert effects(house, machine) == 2
+
+
+@VERBS
+def test_an_id_that_was_turned_away_is_taken_on_another_day(house: House, verb: str) -> None:
+    machine = house.know(house.one(vm=True))
+    ask(house, "assess", machine, "one")
+    with pytest.raises(RequestError):
+        ask(house, verb, machine, "constant")
+    house.run()
+    house.clock.advance(SAME_REQUEST.total_seconds() + 1)
+    assert ask(house, verb, machine, "constant").state is State.CLAIMED
+
+
+def test_a_request_that_was_answered_409_installs_nothing_later(house: House) -> None:
+    """It died once between its run and its claim; meanwhile another took the machine."""
+    machine = house.know(house.one(vm=True))
+    body = msgspec.json.encode(everything(machine))
+    request = read_installation(body, OperatingSystem(machine["os"]), is_vm=True)
+    run_id = attempt_id(address_of(machine), "installPatches", "died")
+    run = install_now(run_id, request, OperatingSystem(machine["os"]), WHO, house.now)
+    house.store.agenda.add(Item(kind=ItemKind.RUN, id=run_id, since=house.now, closes_by=run.end), house.now)
+    assert house.store.runs.create(run, [RunMachine(machine=machine["id"])])
+    house.assess(machine)
+    with pytest.raises(RequestError) as refusal:
+        house.install(machine, "died")
+    assert refusal.value.status == 409
+    house.live(60)
+    assert house.posts(machine["id"], "installPatches") == []
+    loaded = house.store.runs.load(run_id)
+    assert loaded is not None
+    assert loaded.run.closed is not None
