@@ -18,6 +18,13 @@ CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 """What `test` runs before pytest, in this order; mypy knows its files from pyproject.toml."""
 
 
+TESTS = (
+    ("pytest", "-m", "not proof and not alone", "-n", "2", "--dist", "loadfile"),
+    ("pytest", "-m", "alone"),
+)
+"""All tests in two runs: two processes at once, then those that need the machine to themselves."""
+
+
 def main(words: list[str]) -> int:
     """Runs what the command line asks for, in the project's own environment; the exit code."""
     if sys.version_info < OLDEST:
@@ -72,7 +79,7 @@ def run(asked: Namespace, for_pytest: list[str]) -> int:
         from infra.local import proofs
 
         return staged([("pytest", *proofs.PROOFS[asked.name].arguments)])
-    return staged([*CHECKS, ("pytest", *for_pytest)])
+    return staged([*CHECKS, *([("pytest", *for_pytest)] if for_pytest else TESTS)])
 
 
 def staged(stages: list[tuple[str, ...]]) -> int:

@@ -37,6 +37,7 @@ def measured(pairs: int) -> float:
     return median(pair(number) for number in range(pairs))
 
 
+@pytest.mark.alone
 def test_import_and_index(capsys: pytest.CaptureFixture[str]) -> None:
     """The median over pairs; once more with more pairs where the machine was busy."""
     pair(0)  # warm-up: file cache and bytecode

@@ -11,7 +11,10 @@ from tests.sandbox.contracts import FOLDER, Example, complaints, examples, undec
 from tests.sandbox.report import Report, contract_report
 from tests.sandbox.world import World, group_and_name
 
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="Azure's published contracts are not beside the project")
+pytestmark = [
+    pytest.mark.skipif(not FOLDER.is_dir(), reason="Azure's published contracts are not beside the project"),
+    pytest.mark.alone,  # the examples used are told at the end of the run, by the process that used them
+]
 
 SERVED = {
     "VirtualMachines_ListAll",

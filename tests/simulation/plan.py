@@ -16,9 +16,9 @@ LARGEST_SKEW = 4.0
 """Seconds an instance's clock is wrong at most."""
 LATE = "late"
 """Side of a point at which Azure refuses late instead of the worker dying."""
-_AIMED_COMMON, _AIMED_RARE, _AIMED_LATE = 0.04, 0.4, 0.4
+_AIMED_COMMON, _AIMED_RARE, _AIMED_LATE = 0.05, 0.5, 0.4
 """How often a seed aims at a common or a rare crash point, and at a late refusal."""
-TIGHT_SHARE = 0.1
+TIGHT_SHARE = 0.2
 """Seeds in which other work of the app has used the throttle up; their clocks are right."""
 
 _RATES = (0.004, 0.01, 0.02, 0.04)

@@ -12,7 +12,7 @@ COMMON = _points(
     agenda_timer="agenda.scan agenda.write fleet.get fleet.write operations.get run.get",
     assessment_request="machines.get operations.get",
     assessment_start="machines.get operations.get operations.write",
-    assessment_timer="buckets.get machines.scan queue.send",
+    assessment_timer="machines.scan",
     fleet_count="fleet.scan index.get index.page index.transact index.write machines.scan queue.send",
     installation_request="machines.get operations.get",
     installation_start="machines.get run.get run.scan",
@@ -37,7 +37,7 @@ RARE = _points(
         agenda.write arm.assessPatches arm.machine buckets.get buckets.write machines.write operations.transact
         poison.write queue.send
     """,
-    assessment_timer="buckets.write fleet.get fleet.scan fleet.write machines.transact",
+    assessment_timer="buckets.get buckets.write fleet.get fleet.scan fleet.write machines.transact queue.send",
     fleet_count="poison.write",
     installation_request="agenda.write operations.transact queue.send run.get run.scan run.transact",
     installation_start="""

@@ -18,6 +18,8 @@ from tests.simulation.wishes import Target
 SPEEDS = (240.0, 480.0, 240.0, 120.0, 600.0, 240.0, 90.0, 480.0)
 """How much faster machines work than real ones: an installation of half an hour takes 3 to 20 seconds."""
 SMALLEST_FLEET = 12
+CROWDED = 4
+"""In one fleet of so many all machines share one throttle."""
 UNREACHABLE = frozenset({Script.POWERED_OFF, Script.DEALLOCATED, Script.DISCONNECTED, Script.CLUSTER_NODE})
 
 
@@ -33,10 +35,11 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
 def make_template(number: int) -> Template:
     clock = WorldClock()
     speed = SPEEDS[number % len(SPEEDS)]
-    config = SandboxConfig(seed=1000 + number, machines=SMALLEST_FLEET + number % 3, speed=speed, platform=False)
+    machines, crowded = SMALLEST_FLEET + number % 3, number % CROWDED == 0
+    config = SandboxConfig(seed=1000 + number, machines=machines, speed=speed, platform=False, crowded=crowded)
     sandbox = Sandbox(config, clock=clock, catalogue=load_catalogue())
     fleet = json.loads(sandbox.handle(Request(method="GET", url=f"{ORIGIN}/sandbox/fleet")).body)
-    regions = {place.group_id.lower(): place.location for place in estate(config.seed).places}
+    regions = {place.group_id.lower(): place.location for place in estate(config.seed, crowded=crowded).places}
     targets = [_target(each, regions) for each in fleet]
     return Template(clock=clock, sandbox=sandbox, token=sandbox.owner_token(), fleet=targets)
 

@@ -20,6 +20,7 @@ SEEDS_FOR_A_MUTANT = 400
 """Far fewer than CI's share lives: a mutant that passes them would pass CI."""
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(400)
 def test_a_minute_of_fresh_seeds_breaks_no_law(pytestconfig: pytest.Config) -> None:
     """Printed at the end of the run, with its coverage; a failing seed with its story."""
@@ -29,6 +30,7 @@ def test_a_minute_of_fresh_seeds_breaks_no_law(pytestconfig: pytest.Config) -> N
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_guard_taken_out_is_noticed(name: str, pytestconfig: pytest.Config) -> None:
