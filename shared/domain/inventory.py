@@ -97,12 +97,17 @@ def is_settled(subscription: Subscription, doubts: str, now: datetime) -> bool:
     return subscription.doubts == doubts and subscription.listed is not None and now < subscription.listed + DOUBTS_LIFE
 
 
+def is_passing(status: int) -> bool:
+    """Whether Azure may answer otherwise soon; 0: it did not answer. A refusal lasts until somebody changes a right."""
+    return status in (0, 408, 429) or status >= 500
+
+
 def retry_in(status: int, retry_after: int, asked: datetime, now: datetime) -> int | None:
     """In how many seconds to try again after Azure answered so (0: not at all); None: not for this inventory.
 
     A refusal is not asked for again: it lasts until somebody grants the right.
     """
-    if status not in (0, 408, 429) and status < 500:
+    if not is_passing(status):
         return None
     wait = timedelta(seconds=retry_after) or (THROTTLED_WAIT if status == 429 else ERROR_WAIT)
     return int(wait.total_seconds()) if now + wait <= asked + PATIENCE else None

@@ -12,7 +12,7 @@ from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
 from shared.domain.fleet import Subscription
 from shared.domain.identity import settle, touched
-from shared.domain.inventory import portion, retry_in
+from shared.domain.inventory import is_passing, portion, retry_in
 from shared.domain.logline import logline
 from shared.domain.machine import Record
 from shared.domain.messages import CountFleet, ListSubscription
@@ -29,14 +29,15 @@ def take_inventory(azure: Azure, store: Store, message: ListSubscription) -> Non
     before = store.fleet.subscription(subscription) or Subscription(id=subscription, at=now)
     try:
         listed = {machine.address.key: machine for machine in cloud.machines(azure, subscription)}
+        scopes = store.fleet.scopes(subscription)
+        known = known_machines(store, scopes)
+        found = portion(known, listed)
+        vm_ids = touched(known, found)
+        elsewhere = list(_elsewhere(azure, store, subscription, vm_ids))
     except CloudError as error:
         _failed(store, before, message, error, now)
         return
-    scopes = store.fleet.scopes(subscription)
-    known = known_machines(store, scopes)
-    found = portion(known, listed)
-    vm_ids = touched(known, found)
-    changed = settle(known, found, _elsewhere(azure, store, subscription, vm_ids), now)
+    changed = settle(known, found, elsewhere, now)
     store.fleet.add_scopes(sorted({record.machine.address.scope for record in changed} - set(scopes)))
     _record(store, changed, vm_ids, now)
     if len(found) < len(listed):
@@ -74,13 +75,18 @@ def _elsewhere(azure: Azure, store: Store, subscription: str, vm_ids: Iterable[s
 
 
 def _in_truth(azure: Azure, record: Record) -> Record:
-    """Marked as gone when Azure says so; a machine that cannot be read is as it was last seen."""
+    """Marked as gone when Azure says so; one that Azure refuses to tell of is as it was last seen.
+
+    Raises CloudError when asking again may help: a throttle must not make a clone of a moved machine.
+    """
     if record.deleted is not None:
         return record
     try:
         vm_id = cloud.identity_at(azure, record.machine.address)
     except CloudError as error:
         log.warning(logline("identity not checked", machine=record.machine.id, detail=error))
+        if is_passing(error.status):
+            raise
         return record
     is_there = vm_id is not None and vm_id.lower() == record.machine.vm_id.lower()
     return record if is_there else replace(record, deleted=azure.clock.now())

@@ -8,6 +8,7 @@ from shared.domain.errors import RequestError
 from shared.domain.identity import flags
 from shared.domain.index import Filter
 from shared.domain.machine import Outcome, Record
+from shared.domain.messages import ListSubscription
 from shared.domain.operation import State
 from shared.workflows.fleet import list_machines
 from shared.workflows.machines import read_installations, read_latest_assessment
@@ -207,6 +208,39 @@ def test_a_moved_machine_is_busy_while_its_operation_runs_at_the_old_place(house
     house.assess(new, "r-2")
     house.run()
     assert house.record(new).assessment is not None
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_a_throttle_does_not_make_a_clone_of_a_moved_machine(house: House, status: int) -> None:
+    """Its new subscription is listed first, while the look at its old place fails."""
+    old = house.one(vm=True, os="Linux")
+    attempt = started(house, old, install=True)
+    new = house.change("move", old, group=stranger(house, old))
+    house.lose()
+    house.fault(status, str(old["id"]).partition("/providers/")[2], "GET", times=20)
+    house.deliver(ListSubscription(subscription=new["subscription"], asked=house.now))
+    house.ask("/sandbox/faults", "DELETE")
+    (again,) = [each for each in house.lose() if isinstance(each.message, ListSubscription)]
+    assert house.problems() != []
+    house.deliver(ListSubscription(subscription=old["subscription"], asked=house.now))
+    house.deliver(again.message)
+    house.lose()
+    assert (told(house, old), told(house, new)) == ({"Moved": new["id"]}, {"MovedHere": old["id"]})
+    assert house.problems() == []
+    with pytest.raises(RequestError, match="OperationInFlight"):
+        house.install(new, "r-2")
+    held = house.in_flight(old)
+    assert held is not None
+    assert held.attempt == attempt
+    assert house.posts(new["id"]) == []
+
+
+def test_a_machine_that_may_not_be_read_any_more_is_as_it_was_last_seen(house: House) -> None:
+    old = house.one(vm=True)
+    new = house.change("move", old, group=stranger(house, old))
+    house.fault(403, str(old["id"]).partition("/providers/")[2], "GET", times=20)
+    house.deliver(ListSubscription(subscription=new["subscription"], asked=house.now))
+    assert (told(house, old), told(house, new)) == ({"Cloned": new["id"]}, {"Cloned": old["id"]})
 
 
 def test_pages_of_the_fleet_show_who_is_who(house: House) -> None:
