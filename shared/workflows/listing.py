@@ -27,10 +27,11 @@ def take_inventory(azure: Azure, store: Store, message: ListSubscription) -> Non
     """Record every machine of one subscription, and those that are gone; or the reason why it could not be read."""
     now, subscription = azure.clock.now(), message.subscription
     before = store.fleet.subscription(subscription) or Subscription(id=subscription, at=now)
+    # Read before Azure is asked: what a sweep takes up meanwhile is not in the listing, and not gone.
+    scopes = store.fleet.scopes(subscription)
+    known = known_machines(store, scopes)
     try:
         listed = {machine.address.key: machine for machine in cloud.machines(azure, subscription)}
-        scopes = store.fleet.scopes(subscription)
-        known = known_machines(store, scopes)
         found = portion(known, listed)
         vm_ids = touched(known, found)
         elsewhere = list(_elsewhere(azure, store, subscription, vm_ids))

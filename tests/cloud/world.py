@@ -41,6 +41,8 @@ class Watched(Sandbox):
         """Rows that Resource Graph gives at once, however many were asked for; 0: as asked."""
         self.hidden: tuple[str, ...] = ()
         """Resource Graph leaves out what has an id that begins so: it lags, or may not be read."""
+        self.afterwards: dict[str, Callable[[], None]] = {}
+        """What happens once a request is answered whose address contains this, in lower case; once each."""
 
     def handle(self, request: Request) -> Response:
         self.seen.append(request)
@@ -49,6 +51,8 @@ class Watched(Sandbox):
             body["options"]["$top"] = self.most_rows
             request = msgspec.structs.replace(request, body=json.dumps(body).encode())
         answer = super().handle(request)
+        for path in [each for each in self.afterwards if each in request.url.lower()]:
+            self.afterwards.pop(path)()
         return self._without_hidden(answer) if "resourcegraph" in request.url.lower() else answer
 
     def _without_hidden(self, answer: Response) -> Response:

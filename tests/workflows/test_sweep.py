@@ -8,7 +8,7 @@ from shared.cloud import machines as listing
 from shared.domain.fleet import Subscription
 from shared.domain.inventory import DOUBTS_LIFE, LISTING_AGE, PATIENCE
 from shared.domain.machine import Machine
-from shared.domain.messages import SweepMachines
+from shared.domain.messages import ListSubscription, SweepMachines
 from shared.workflows.inventory import plan_inventory
 from tests.cloud.world import Json
 from tests.workflows.conftest import Build
@@ -204,3 +204,19 @@ def test_a_repeated_sweep_or_listing_changes_nothing(house: House) -> None:
     house.inventory_now(times=2)
     assert len(known(house)) == len(before)
     assert "another-name" in {machine.name for machine in known(house).values()}
+
+
+def test_a_listing_does_not_take_a_newcomer_for_gone(house: House) -> None:
+    """It is made after the listing was read, and a sweep takes it up before the listing is settled."""
+    machine, made = house.one(vm=True), []
+    subscription = machine["subscription"]
+
+    def meanwhile() -> None:
+        made.append(house.change("recreate", house.change("clone", machine, name="brand-new")))
+        house.clock.now += timedelta(minutes=5)
+        house.deliver(SweepMachines(subscriptions=(subscription,), asked=house.now))
+        assert house.record(made[0]).deleted is None
+
+    house.sandbox.afterwards[f"{subscription}/providers/microsoft.hybridcompute/machines"] = meanwhile
+    house.deliver(ListSubscription(subscription=subscription, asked=house.now))
+    assert house.record(made[0]).deleted is None
