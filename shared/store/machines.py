@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.domain.identity import own_results
 from shared.domain.machine import Assessment, Identity, Installation, Machine, Record, Refusal, Watch
@@ -36,7 +37,7 @@ class Machines:
         return ((row.key, _record(row)) for row in self._table.scan(scope, first) if "machine" in row.values)
 
     def save(self, scope: str, machines: Sequence[Machine]) -> None:
-        """What a sweep saw in one resource group. It brings no machine back that is gone."""
+        """What a sweep saw in one resource group. It brings no machine back that is gone, and changes no vmId."""
         self._merge(scope, [(machine.address, {"machine": _text(machine)}) for machine in machines])
 
     def settle(self, scope: str, records: Sequence[Record]) -> None:
@@ -85,7 +86,9 @@ def _text(value: msgspec.Struct) -> str:
 
 def _settled(record: Record) -> dict[str, Value]:
     deleted = record.deleted.isoformat() if record.deleted else NOTHING
-    return {"machine": _text(record.machine), "deleted": deleted, "identity": _text(record.identity)}
+    # Apart from the rest of the machine: a sweep that read the row before must not put the old one back.
+    who: dict[str, Value] = {"vmId": record.machine.vm_id, "identity": _text(record.identity)}
+    return {"machine": _text(record.machine), "deleted": deleted, **who}
 
 
 def _record(row: Row) -> Record:
@@ -94,7 +97,7 @@ def _record(row: Row) -> Record:
 
 def _whole(row: Row) -> Record:
     return Record(
-        machine=msgspec.json.decode(str(row.values["machine"]), type=Machine),
+        machine=_machine(row),
         assessment=_part(row, "assessment", Assessment),
         installation=_part(row, "installation", Installation),
         refusal=_part(row, "refusal", Refusal),
@@ -103,6 +106,12 @@ def _whole(row: Row) -> Record:
         deleted=_time(row, "deleted"),
         identity=_part(row, "identity", Identity) or Identity(),
     )
+
+
+def _machine(row: Row) -> Machine:
+    """With the vmId that a listing settled; until one has, the sweep's."""
+    machine = msgspec.json.decode(str(row.values["machine"]), type=Machine)
+    return replace(machine, vm_id=str(row.values.get("vmId", machine.vm_id)))
 
 
 _Part = TypeVar("_Part")

@@ -127,6 +127,26 @@ def test_a_sweep_brings_no_machine_back(machines: Machines) -> None:
     assert known(machines) == Record(machine=machine(connection="running"), deleted=NOW)
 
 
+def test_a_sweep_does_not_change_which_machine_it_is(machines: Machines) -> None:
+    """Only listings settle that: the sweep may have read the row before another machine was found there."""
+    old, new = replace(machine(), vm_id="old"), replace(machine(), vm_id="new")
+    machines.save(SCOPE, [old])
+    settled = Record(machine=new, identity=Identity(recreated=NOW, predecessor="old"))
+    machines.settle(SCOPE, [settled])
+    machines.save(SCOPE, [replace(old, connection="stopped")])
+    assert known(machines) == replace(settled, machine=replace(new, connection="stopped"))
+    assert list(machines.in_scope(SCOPE)) == [known(machines)]
+
+
+@pytest.mark.parametrize("vm_id", ["", "v"])
+def test_a_sweep_takes_up_a_machine_with_its_vm_id_until_a_listing_settles_it(machines: Machines, vm_id: str) -> None:
+    machines.save(SCOPE, [replace(machine(), vm_id="swept")])
+    assert known(machines).machine.vm_id == "swept"
+    machines.settle(SCOPE, [Record(machine=replace(machine(), vm_id=vm_id))])
+    machines.save(SCOPE, [replace(machine(), vm_id="swept")])
+    assert known(machines).machine.vm_id == vm_id
+
+
 def test_what_was_before_the_re_creation_is_not_shown(machines: Machines) -> None:
     """Also when it is written later: an old operation's result comes after the listing."""
     again = Record(machine=machine(), identity=Identity(recreated=NOW, predecessor="before"))
