@@ -26,7 +26,7 @@ class Close(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 @blueprint.route(route="fleet/operations/{attempt}/release", methods=["POST"], auth_level=_ANYBODY)
 def operation_release(req: func.HttpRequest) -> func.HttpResponse:
-    """End an operation and free its machine: 200; 409 when it ended by itself or is being sent."""
+    """End an operation and free its machine: 200; 409 when it ended by itself, is being sent or still runs."""
     return answer(req, _release)
 
 
@@ -37,10 +37,10 @@ def run_close(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _release(call: Call) -> func.HttpResponse:
-    asked, now = read_json(call, Release), call.services.azure.clock.now()
+    asked, services = read_json(call, Release), call.services
     address = parse_machine_id(asked.machine)
     attempt = call.request.route_params["attempt"]
-    done = release_operation(call.services.store, address, attempt, call.who, asked.reason, now)
+    done = release_operation(services.azure, services.store, address, attempt, call.who, asked.reason)
     body = {"machine": done.machine, "attempt": done.attempt, "kind": done.kind, "outcome": done.outcome}
     return reply(msgspec.to_builtins({**body, "ended": done.ended, "reason": done.reason}))
 

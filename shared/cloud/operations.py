@@ -8,7 +8,7 @@ import msgspec
 from shared.cloud import activity, graph
 from shared.cloud.azure import Azure
 from shared.cloud.clock import NOISE
-from shared.cloud.errors import reading, retry_after
+from shared.cloud.errors import CloudError, reading, retry_after
 from shared.domain.operation import Operation, OperationKind, State
 from shared.domain.resource_id import MachineId, parse_machine_id
 
@@ -104,6 +104,22 @@ def trace(azure: Azure, operation: Operation) -> dict[str, Any] | None:
 
 def is_running(summary: dict[str, Any]) -> bool:
     return str(summary.get("status", "")).lower() not in _DONE
+
+
+def still_runs(azure: Azure, operation: Operation, lost: bool) -> bool:
+    """Whether Azure says that it runs, at its address or by a trace. Raises CloudError when Azure does not answer.
+
+    `lost`: its machine is not there any more; what is found at its place then may be another's.
+    """
+    seen = look(azure, operation) if operation.url or operation.result_url else Gone()
+    if isinstance(seen, Finished):
+        return False
+    if isinstance(seen, Running) and seen.says_so:
+        return True
+    found = None if lost else trace(azure, operation)
+    if found is None and isinstance(seen, Running):
+        raise CloudError(0, "NoAnswer", "The address of the operation gave no answer.")
+    return found is not None and is_running(found)
 
 
 def power_state(azure: Azure, machine: MachineId) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from shared.domain.errors import invalid
 from shared.domain.machine import Outcome
 from shared.domain.operation import (
-    SENDING_PATIENCE,
+    UNCONFIRMED_PATIENCE,
     Accepted,
     Answer,
     NotSent,
@@ -32,10 +32,10 @@ def operators_reason(code: str, who: str, why: str) -> Reason:
 
 
 def seconds_to_release(operation: Operation, now: datetime) -> int:
-    """How long an operator has to wait: until then its request may be on its way, whoever ends it."""
-    if operation.state is not State.SENDING:
+    """How long an operator has to wait: an unanswered start may be on its way, or run without a trace yet."""
+    if operation.state not in (State.SENDING, State.UNCONFIRMED):
         return 0
-    return max(0, math.ceil(((operation.sent or operation.claimed) + SENDING_PATIENCE - now).total_seconds()))
+    return max(0, math.ceil(((operation.sent or operation.claimed) + UNCONFIRMED_PATIENCE - now).total_seconds()))
 
 
 def released(operation: Operation, why: Reason, now: datetime) -> Operation:

@@ -1,17 +1,22 @@
 """What an operator ends by hand: an operation that does not move, a run that does not close. Every law still holds.
 
 An attempt stays used up for ever, so nothing is sent again in its run; the machine is free for other work only in the
-transaction that ends the operation. Azure may still be busy with it: it answers another start with 409, which waits.
+transaction that ends the operation. What Azure may still run is not released: another start could take its place in the
+guest (NEWER_OPERATION_SUPERSEDED). It ends by itself, by its deadline at the latest.
 """
 
 import logging
 from datetime import datetime
 
+from shared.cloud import operations as following
+from shared.cloud.azure import Azure
+from shared.cloud.errors import CloudError
 from shared.domain.errors import RequestError, not_found
+from shared.domain.identity import loss
 from shared.domain.logline import logline
 from shared.domain.machine import Record
 from shared.domain.messages import AdvanceRun
-from shared.domain.operation import Operation
+from shared.domain.operation import Operation, State
 from shared.domain.reason import Reason
 from shared.domain.release import operators_reason, released, seconds_to_release
 from shared.domain.resource_id import MachineId
@@ -24,18 +29,19 @@ log = logging.getLogger(__name__)
 RELEASED, CLOSED = "ReleasedByOperator", "ClosedByOperator"
 
 
-def release_operation(store: Store, address: MachineId, attempt: str, who: str, why: str, now: datetime) -> Operation:
+def release_operation(azure: Azure, store: Store, address: MachineId, attempt: str, who: str, why: str) -> Operation:
     """End an operation: not started when nothing was sent, else unknown. A second call says the same again.
 
-    Raises RequestError: 400 without a reason, 404 for an unknown operation, 409 when it ended by itself or its request
-    may be on its way this moment.
+    Raises RequestError: 400 without a reason, 404 for an unknown operation, 409 when it ended by itself, Azure runs it
+    or does not say, or its start is not answered yet and traces of it are still looked for.
     """
-    because = operators_reason(RELEASED, who, why)
+    because, now = operators_reason(RELEASED, who, why), azure.clock.now()
     while True:
         held = store.operations.in_flight(address)
         if held is None or held.operation.attempt != attempt:
             return _released_before(store, address, attempt)
         _refuse_while_sending(held.operation, now)
+        _refuse_while_running(azure, store, address, held.operation)
         try:
             done = store.operations.save(held, released(held.operation, because, now)).operation
         except Conflict:
@@ -73,8 +79,23 @@ def close_run(store: Store, run_id: str, who: str, why: str, now: datetime) -> R
 def _refuse_while_sending(operation: Operation, now: datetime) -> None:
     wait = seconds_to_release(operation, now)
     if wait:
-        text = f"The request to start it may be on its way to Azure; release it in {wait} seconds."
+        text = f"The request to start it may have reached Azure; release it in {wait} seconds."
         raise RequestError(409, "OperationStarting", text, operation.attempt)
+
+
+def _refuse_while_running(azure: Azure, store: Store, address: MachineId, operation: Operation) -> None:
+    if operation.state is State.CLAIMED:
+        return
+    record = store.machines.get(address)
+    lost = record is None or loss(record, operation.claimed) is not None
+    try:
+        runs = following.still_runs(azure, operation, lost)
+    except CloudError as error:
+        text = f"Azure does not say whether it still runs: {error}"
+        raise RequestError(409, "OperationUnreadable", text, operation.attempt) from error
+    if runs:
+        text = f"Azure still runs it; without an end it is given up at {operation.deadline.isoformat()}."
+        raise RequestError(409, "OperationRunning", text, operation.attempt)
 
 
 def _released_before(store: Store, address: MachineId, attempt: str) -> Operation:

@@ -7,7 +7,7 @@ import pytest
 
 from shared.domain.errors import RequestError
 from shared.domain.machine import Outcome
-from shared.domain.operation import SENDING_PATIENCE, Accepted, Answer, NotSent, Refused, State, Unanswered
+from shared.domain.operation import UNCONFIRMED_PATIENCE, Accepted, Answer, NotSent, Refused, State, Unanswered
 from shared.domain.reason import reason
 from shared.domain.release import LONGEST_WHY, answered_late, operators_reason, released, seconds_to_release
 from shared.domain.run import RunMachine, Step, advance, cancelled, may_start
@@ -45,12 +45,12 @@ def test_an_end_is_an_end() -> None:
 
 
 @pytest.mark.parametrize("state", State)
-def test_only_a_request_on_its_way_is_waited_for(state: State) -> None:
+def test_only_a_start_without_an_answer_is_waited_for(state: State) -> None:
     sent = operation(state)
-    just = {"sending": 60}.get(state, 0)
+    just = {"sending": 600, "unconfirmed": 600}.get(state, 0)
     assert seconds_to_release(sent, NOW) == just
-    assert seconds_to_release(sent, NOW + SENDING_PATIENCE) == 0
-    almost = NOW + SENDING_PATIENCE - timedelta(microseconds=1)
+    assert seconds_to_release(sent, NOW + UNCONFIRMED_PATIENCE) == 0
+    almost = NOW + UNCONFIRMED_PATIENCE - timedelta(microseconds=1)
     assert seconds_to_release(sent, almost) == min(just, 1)
 
 

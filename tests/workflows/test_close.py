@@ -51,6 +51,8 @@ def test_a_run_that_waits_for_a_stuck_operation_closes_once_that_is_released(hou
     operation = lost(house, "install", machine)
     close(house, operation.attempt)
     house.run(0)
+    house.lose()
+    house.clock.advance(600)
     release(house, machine, operation.attempt)
     house.run()
     loaded = house.store.runs.load(operation.attempt)

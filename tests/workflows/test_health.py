@@ -48,7 +48,7 @@ def test_an_assessment_that_nothing_moves_is_stuck_after_ten_minutes_and_release
     (stuck,) = health(house).stuck
     assert (stuck.id, stuck.machine, stuck.hints >= STUCK_HINTS) == (operation.attempt, machine["id"], True)
     assert codes(house, Check.OPERATIONS) == ["OperationStuck"]
-    release_operation(house.store, address_of(machine), operation.attempt, "ann", "hangs", house.now)
+    release_operation(house.azure, house.store, address_of(machine), operation.attempt, "ann", "hangs")
     tick(house, 3)
     assert health(house).stuck == ()
     assert house.posts(machine["id"]) == []

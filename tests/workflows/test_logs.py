@@ -49,7 +49,7 @@ def a_bad_day(house: House) -> None:
     house.install(other)
     house.live(30)
     released = house.assess(third)
-    release_operation(house.store, address_of(third), released.attempt, "ann", 'it "hangs" machine=x', house.now)
+    release_operation(house.azure, house.store, address_of(third), released.attempt, "ann", 'it "hangs" machine=x')
     run = house.install(one, "closed")
     close_run(house.store, run.attempt, "ann", "wrong list", house.now)
     park_message(house.store, "runs", b"x", house.now)
@@ -100,7 +100,7 @@ def test_each_decision_names_the_run_the_machine_and_the_reason(house: House, li
 def test_an_operators_line_says_who_and_why(house: House, lines: pytest.LogCaptureFixture) -> None:
     machine = house.know(house.one(vm=True))
     operation = house.assess(machine)
-    release_operation(house.store, address_of(machine), operation.attempt, "ann", "it hangs", house.now)
+    release_operation(house.azure, house.store, address_of(machine), operation.attempt, "ann", "it hangs")
     line = told(lines, "operation released")
     assert (line["machine"], line["attempt"], line["reason"]) == (
         machine["id"],

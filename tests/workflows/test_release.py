@@ -6,7 +6,7 @@ import pytest
 
 from shared.domain.errors import RequestError
 from shared.domain.machine import Outcome
-from shared.domain.operation import SENDING_PATIENCE, Accepted, Answer, Operation, Refused, State, sending
+from shared.domain.operation import UNCONFIRMED_PATIENCE, Accepted, Answer, Operation, Refused, State, sending
 from shared.domain.release import operators_reason, released
 from shared.domain.run import Step
 from shared.store.operations import Held
@@ -24,7 +24,7 @@ def asked(house: House, verb: str, machine: Json, request: str = "r-1") -> Opera
 
 
 def release(house: House, machine: Json, attempt: str) -> Operation:
-    return release_operation(house.store, address_of(machine), attempt, *ANN, house.now)
+    return release_operation(house.azure, house.store, address_of(machine), attempt, *ANN)
 
 
 def held(house: House, machine: Json) -> Held:
@@ -101,6 +101,7 @@ def test_what_may_run_ends_as_unknown_and_is_never_sent_again_in_its_run(house: 
     else:
         operation = asked(house, verb, machine)
         house.run(until=lambda: held(house, machine).operation.state is State.ACCEPTED)
+    house.clock.advance(UNCONFIRMED_PATIENCE.total_seconds())
     done = release(house, machine, operation.attempt)
     assert (done.state, done.outcome) == (State.ENDED, Outcome.UNKNOWN)
     assert told(house, verb, machine)[1] == "ReleasedByOperator"
@@ -119,21 +120,6 @@ def test_what_may_run_ends_as_unknown_and_is_never_sent_again_in_its_run(house: 
 
 
 @VERBS
-def test_azure_still_runs_what_was_released_so_other_work_waits(house: House, verb: str) -> None:
-    """Azure answers the next start with 409 until the first is through: never two at once."""
-    machine = house.know(house.one(vm=True))
-    operation = asked(house, verb, machine)
-    house.run(until=lambda: held(house, machine).operation.state is State.ACCEPTED)
-    release(house, machine, operation.attempt)
-    other = house.assess(machine, "another")
-    house.run()
-    assert house.attempt(machine, other.attempt).outcome is Outcome.SUCCEEDED
-    posts = house.posts(machine["id"])
-    assert [post["status"] for post in posts if not post["effect"]].count(409) == len(posts) - 2 > 0
-    assert effects(house, machine).count(True) == 2
-
-
-@VERBS
 def test_a_request_on_its_way_is_not_released(house: House, verb: str) -> None:
     machine = house.know(house.one(vm=True))
     operation = asked(house, verb, machine)
@@ -143,7 +129,7 @@ def test_a_request_on_its_way_is_not_released(house: House, verb: str) -> None:
     assert held(house, machine) == before
     assert house.record(machine).refusal is None
     assert house.record(machine).installation is None
-    house.clock.advance(SENDING_PATIENCE.total_seconds())
+    house.clock.advance(UNCONFIRMED_PATIENCE.total_seconds())
     assert release(house, machine, operation.attempt).outcome is Outcome.UNKNOWN
 
 
@@ -153,7 +139,7 @@ def sent_while_released(house: House, verb: str, machine: Json, answer: Answer |
 
     def call(_: datetime) -> Answer:
         real = answer or house.start(machine, verb)
-        house.clock.advance(SENDING_PATIENCE.total_seconds())
+        house.clock.advance(UNCONFIRMED_PATIENCE.total_seconds())
         release(house, machine, operation.attempt)
         return real
 
@@ -192,6 +178,7 @@ def test_a_sender_that_was_given_up_and_released_while_it_answered(house: House,
         house.clock.advance(120)
         house.live(6, until=lambda: held(house, machine).operation.state is State.UNCONFIRMED)
         assert held(house, machine).operation.state is State.UNCONFIRMED
+        house.clock.advance(UNCONFIRMED_PATIENCE.total_seconds())
         release(house, machine, operation.attempt)
         return Accepted(url="https://azure/operations/1", result_url="", retry_after=1)
 

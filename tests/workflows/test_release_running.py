@@ -1,0 +1,58 @@
+"""What Azure may still run is not released: its machine would be free, and two operations at work in one guest."""
+
+import pytest
+
+from shared.domain.errors import RequestError
+from shared.domain.machine import Outcome
+from shared.domain.operation import State
+from tests.workflows.house import House
+from tests.workflows.test_release import VERBS, asked, effects, held, lost, refused
+
+
+@pytest.mark.parametrize(
+    ("verb", "vm", "known"),
+    [(verb, vm, True) for verb in ("assess", "install") for vm in (True, False)]
+    + [("assess", True, False), ("install", True, False), ("install", False, False)],
+)
+def test_what_azure_still_runs_is_not_released(house: House, verb: str, vm: bool, known: bool) -> None:
+    """Another start could take its place in the guest. `known`: at its address, else by a trace."""
+    machine = house.know(house.one(vm=vm))
+    operation = asked(house, verb, machine)
+    house.run(until=lambda: held(house, machine).operation.state is State.ACCEPTED)
+    house.clock.advance(0.01)
+    if not known:
+        house.fault(404, "/operations/", "GET", times=4)
+    before = held(house, machine)
+    refusal = refused(house, machine, operation.attempt)
+    assert (refusal.status, refusal.code) == (409, "OperationRunning")
+    assert held(house, machine) == before
+    house.ask("/sandbox/faults", "POST", {"kind": "supersede", "path_contains": f"/{verb}Patches"})
+    with pytest.raises(RequestError, match="OperationInFlight"):
+        asked(house, verb, machine, "another")
+    house.run()
+    assert effects(house, machine) == [True]
+    assert house.attempt(machine, operation.attempt).outcome is Outcome.SUCCEEDED
+
+
+@VERBS
+def test_what_azure_does_not_tell_of_is_not_released(house: House, verb: str) -> None:
+    machine = house.know(house.one(vm=True))
+    operation = asked(house, verb, machine)
+    house.run(until=lambda: held(house, machine).operation.state is State.ACCEPTED)
+    house.fault(503, "/operations/", "GET", times=4)
+    house.fault(403, "/instanceView", "GET")
+    refusal = refused(house, machine, operation.attempt)
+    assert (refusal.status, refusal.code) == (409, "OperationUnreadable")
+    house.run()
+    assert house.attempt(machine, operation.attempt).outcome is Outcome.SUCCEEDED
+
+
+@VERBS
+def test_a_start_without_an_answer_is_not_released_while_traces_are_looked_for(house: House, verb: str) -> None:
+    machine = house.know(house.one(vm=True))
+    operation = lost(house, verb, machine)
+    refusal = refused(house, machine, operation.attempt)
+    assert (refusal.status, refusal.code) == (409, "OperationStarting")
+    house.run()
+    assert house.attempt(machine, operation.attempt).outcome is Outcome.SUCCEEDED
+    assert effects(house, machine) == [True]
