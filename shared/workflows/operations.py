@@ -36,7 +36,8 @@ log = logging.getLogger(__name__)
 TRACE_AGAIN = 20
 # Seconds between looks for a list of updates that Resource Graph has not published yet (ours).
 RESULTS_AGAIN = 3
-# Instead of seconds: neither the machine nor Azure's address of the operation is there, nothing to wait for.
+# Instead of seconds: neither the machine nor Azure's address of its assessment is there, nothing to wait for. Not so
+# for an installation: the guest may go on with it, where it is now.
 _FORGOTTEN = -1
 
 
@@ -109,7 +110,7 @@ def _result(azure: Azure, operation: Operation, lost: Reason | None) -> tuple[di
             return None, look.retry_after
         if isinstance(look, following.Finished):
             return look.body, 0
-        if lost:
+        if lost and operation.kind is OperationKind.ASSESSMENT:
             return None, _FORGOTTEN
     return None if lost else following.trace(azure, operation), TRACE_AGAIN
 

@@ -161,16 +161,32 @@ def test_an_operation_that_azure_forgets_with_its_machine_ends_with_that(
     more = {"group": neighbour(house, machine)} if verb == "move" else {}
     house.change(verb, machine, **more)
     house.inventory_now()
-    house.fault(404, "/operations/", "GET", times=99)
-    house.run()
+    house.fault(404, "/operations/", "GET", times=9999)
+    house.run(420)
     ended = house.attempt(machine, attempt)
     assert (ended.state, ended.outcome) == (State.ENDED, Outcome.UNKNOWN)
     assert ended.reason is not None
     assert ended.reason.code == code
     assert ended.ended is not None
-    assert ended.ended < ended.deadline - timedelta(minutes=30)
+    early = ended.ended < ended.deadline - timedelta(minutes=30)
+    assert early is not install, "the guest may go on installing, wherever it is now"
     if verb == "recreate":
         assert house.record(machine).refusal is None
+
+
+@pytest.mark.parametrize("place", ["neighbour", "stranger"])
+def test_a_moved_machine_stays_busy_when_azure_forgets_its_installation(house: House, place: str) -> None:
+    """A 404 is no outcome, and a guest goes on patching through a move."""
+    old = house.one(vm=True, os="Linux")
+    attempt = started(house, old, install=True)
+    new = house.change("move", old, group=(neighbour if place == "neighbour" else stranger)(house, old))
+    house.inventory_now()
+    house.fault(404, "/operations/", "GET", times=99)
+    house.run(30)
+    assert house.attempt(old, attempt).state is State.ACCEPTED
+    with pytest.raises(RequestError, match="OperationInFlight"):
+        house.install(new, "r-2")
+    assert house.posts(new["id"]) == []
 
 
 @pytest.mark.parametrize("install", [True, False])
