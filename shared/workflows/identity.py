@@ -15,10 +15,21 @@ log = logging.getLogger(__name__)
 
 
 def is_held(store: Store, record: Record) -> bool:
-    """Whether an operation of ours is in flight on the machine, here or at the address that it came from."""
-    origin = record.identity.moved_from
-    addresses = [record.machine.address, *([parse_machine_id(origin)] if origin else [])]
-    return any(store.operations.in_flight(address) for address in addresses)
+    """Whether an operation of ours is in flight on the machine, here or at an address that it came from.
+
+    There only what was claimed before it left: another machine may stand there by now.
+    """
+    if store.operations.in_flight(record.machine.address):
+        return True
+    seen, origin = {record.machine.address.key}, record.identity.moved_from
+    while origin and parse_machine_id(origin).key not in seen:
+        address = parse_machine_id(origin)
+        before, held = store.machines.get(address), store.operations.in_flight(address)
+        if held and (before is None or loss(before, held.operation.claimed)):
+            return True
+        seen.add(address.key)
+        origin = before.identity.moved_from if before else ""
+    return False
 
 
 def ended_as_lost(store: Store, record: Record, held: Held, now: datetime) -> bool:

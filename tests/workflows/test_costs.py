@@ -68,9 +68,9 @@ def ready(house: House, machines: list[Json], wire: Wire) -> None:
 
 
 # The start reads the machine and, three times, the claim (4), writes agenda, claim, `sending` and `accepted` (4); the
-# look reads claim, machine and what was pending (3), writes updates, history, machine and end (4); the agenda's timer reads
-# the attempt and strikes the line out (2); two messages are put (2). An Arc
-# machine's list is published minutes after its end: looks more, until a sweep or a look meets it.
+# look reads claim, machine and what was pending (3), writes updates, history, machine and end (4); the agenda's timer
+# reads the attempt and strikes the line out (2); two messages are put (2). An Arc machine's list is published minutes
+# after its end: looks more, until a sweep or a look meets it.
 @pytest.mark.parametrize(("vm", "azure", "most"), [(True, 2.0, 19), (False, 6.0, 29)])
 def test_a_driven_assessment(
     services: tuple[TableServiceClient, QueueServiceClient], wire: Wire, vm: bool, azure: float, most: float

@@ -259,6 +259,41 @@ def test_a_machine_that_may_not_be_read_any_more_is_as_it_was_last_seen(house: H
     assert (told(house, old), told(house, new)) == ({"Cloned": new["id"]}, {"Cloned": old["id"]})
 
 
+def test_a_machine_that_moved_twice_is_busy_while_its_operation_runs_at_the_first_place(house: House) -> None:
+    first = house.one(vm=True, os="Linux")
+    attempt = started(house, first, install=True)
+    second = house.change("move", first, group=neighbour(house, first))
+    house.inventory_now()
+    house.clock.advance(0.01)
+    third = house.change("rename", second, name="another-name")
+    house.inventory_now()
+    for ask in (house.assess, house.install):
+        with pytest.raises(RequestError, match="OperationInFlight"):
+            ask(third)
+    house.run()
+    assert house.attempt(first, attempt).state is State.ENDED
+    house.assess(third, "r-2")
+    house.run()
+    assert house.record(third).assessment is not None
+
+
+def test_another_machine_at_the_old_place_does_not_keep_a_moved_one_busy(house: House) -> None:
+    old = house.one(vm=True, os="Linux")
+    moved = house.change("rename", old, name="another-name")
+    house.inventory_now()
+    house.clock.advance(3600)
+    other = house.change("recreate", house.change("clone", moved, name=str(old["id"]).rpartition("/")[2]))
+    house.inventory_now()
+    house.clock.advance(60)
+    house.inventory_now()
+    assert told(house, moved) == {"MovedHere": old["id"]}
+    house.lose()
+    started(house, other)
+    operation = house.assess(moved, "r-2")
+    house.run()
+    assert house.attempt(moved, operation.attempt).outcome is Outcome.SUCCEEDED
+
+
 def test_pages_of_the_fleet_show_who_is_who(house: House) -> None:
     old = house.one(vm=True)
     new = house.change("rename", old, name="another-name")
