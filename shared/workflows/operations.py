@@ -29,7 +29,7 @@ from shared.store.operations import Held
 from shared.store.store import Store
 from shared.store.table import Conflict
 from shared.workflows.conclusion import Late, conclude
-from shared.workflows.sending import go_on, record_unstarted
+from shared.workflows.sending import go_on, record_left_out, record_unstarted
 
 log = logging.getLogger(__name__)
 # Seconds between looks for what Azure has not shown yet: traces of an unanswered start (ours).
@@ -50,20 +50,24 @@ def follow(azure: Azure, store: Store, message: FollowOperation) -> None:
     address = parse_machine_id(message.machine)
     held = store.operations.in_flight(address)
     record = store.machines.get(address)
-    if held is None or record is None or held.operation.attempt != message.attempt:
+    if held is None or held.operation.attempt != message.attempt:
+        _mend(store, record, store.operations.ended(address, message.attempt))
         return
-    if held.operation.looks != message.look:
+    if record is None or held.operation.looks != message.look:
         return
     try:
         _look(azure, store, record, held)
     except Conflict:
         log.info("operation moved on elsewhere machine=%s attempt=%s", message.machine, message.attempt)
-    except (Late, CloudError) as error:
-        facts = {"machine": message.machine, "attempt": message.attempt, "reason": type(error).__name__}
-        log.info(logline("operation not readable yet", **facts, detail=error))
-        late = max(RESULTS_AGAIN, held.operation.retry_after if held.operation.planned else 0)
-        wait = late if isinstance(error, Late) else error.retry_after or TRACE_AGAIN
-        _keep_looking(azure, store, held, wait, loss(record, held.operation.claimed))
+
+
+def _mend(store: Store, record: Record | None, ended: Held | None) -> None:
+    """A worker that died after it had saved an end may not have told the machine's row; its message comes again."""
+    if record is None or ended is None or ended.operation.kind is not OperationKind.ASSESSMENT:
+        return
+    is_told = record.refusal is not None and record.refusal.at == ended.operation.ended
+    if ended.operation.assessment is None and not is_told:
+        record_left_out(store, ended.operation)
 
 
 def _look(azure: Azure, store: Store, record: Record, held: Held) -> None:
@@ -72,17 +76,29 @@ def _look(azure: Azure, store: Store, record: Record, held: Held) -> None:
         _unanswered(store, held, azure.clock.now())
         return
     lost = loss(record, operation.claimed)
-    body, wait = _result(azure, operation, lost)
-    if body is None:
-        _keep_looking(azure, store, held, wait, lost)
-        return
-    if operation.state is State.UNCONFIRMED:
-        held = store.operations.save(held, confirmed(operation, azure.clock.now()))
-        log.info("start confirmed by its traces machine=%s attempt=%s", operation.machine, operation.attempt)
-    if following.is_running(body):
-        _keep_looking(azure, store, held, wait, lost)
-    else:
-        _ended(store, conclude(azure, store, record, held, body))
+    try:
+        body, wait = _result(azure, operation, lost)
+        if body is None:
+            _keep_looking(azure, store, held, wait, lost)
+            return
+        if operation.state is State.UNCONFIRMED:
+            held = store.operations.save(held, confirmed(operation, azure.clock.now()))
+            log.info("start confirmed by its traces machine=%s attempt=%s", operation.machine, operation.attempt)
+        if following.is_running(body):
+            _keep_looking(azure, store, held, wait, lost)
+        else:
+            _ended(store, conclude(azure, store, record, held, body))
+    except (Late, CloudError) as error:
+        _not_readable(azure, store, held, error, lost)
+
+
+def _not_readable(azure: Azure, store: Store, held: Held, error: Late | CloudError, lost: Reason | None) -> None:
+    operation = held.operation
+    facts = {"machine": operation.machine, "attempt": operation.attempt, "reason": type(error).__name__}
+    log.info(logline("operation not readable yet", **facts, detail=error))
+    late = max(RESULTS_AGAIN, operation.retry_after if operation.planned else 0)
+    wait = late if isinstance(error, Late) else error.retry_after or TRACE_AGAIN
+    _keep_looking(azure, store, held, wait, lost)
 
 
 def _unanswered(store: Store, held: Held, now: datetime) -> None:
@@ -139,10 +155,10 @@ def _give_up(azure: Azure, store: Store, held: Held, lost: Reason | None, forgot
         why = lost
     if why is None:
         return False
-    ended = end(held.operation, Outcome.UNKNOWN, why, now)
+    ended = store.operations.save(held, end(held.operation, Outcome.UNKNOWN, why, now)).operation
     if ended.kind is OperationKind.ASSESSMENT:
         record_unstarted(store, ended)  # an installation's end is recorded by its run
-    _ended(store, store.operations.save(held, ended).operation)
+    _ended(store, ended)
     return True
 
 

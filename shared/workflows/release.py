@@ -14,7 +14,6 @@ from shared.cloud.errors import CloudError
 from shared.domain.errors import RequestError, not_found
 from shared.domain.identity import loss
 from shared.domain.logline import logline
-from shared.domain.machine import Record
 from shared.domain.messages import AdvanceRun
 from shared.domain.operation import Operation, State
 from shared.domain.reason import Reason
@@ -23,7 +22,7 @@ from shared.domain.resource_id import MachineId
 from shared.domain.run import Run, cancelled
 from shared.store.store import Store
 from shared.store.table import Conflict
-from shared.workflows.sending import go_on, record_unstarted
+from shared.workflows.sending import go_on, record_left_out, record_unstarted
 
 log = logging.getLogger(__name__)
 RELEASED, CLOSED = "ReleasedByOperator", "ClosedByOperator"
@@ -106,18 +105,9 @@ def _released_before(store: Store, address: MachineId, attempt: str) -> Operatio
     operation = ended.operation
     if operation.reason is None or operation.reason.code != RELEASED:
         raise RequestError(409, "OperationEnded", f"The operation ended by itself as {operation.outcome}.", attempt)
-    if operation.ended and _is_newest(store.machines.get(address), operation.ended):
-        record_unstarted(store, operation)
+    if record_left_out(store, operation):
         go_on(store, operation, 0)
     return operation
-
-
-def _is_newest(record: Record | None, ended: datetime) -> bool:
-    if record is None:
-        return True
-    others = [each.ended for each in (record.assessment, record.installation) if each]
-    others += [record.refusal.at] if record.refusal else []
-    return all(other <= ended for other in others)
 
 
 def _note(what: str, because: Reason, **facts: object) -> None:

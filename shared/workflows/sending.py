@@ -119,6 +119,17 @@ def record_unstarted(store: Store, operation: Operation) -> None:
     store.machines.set_installation(address, installation)
 
 
+def record_left_out(store: Store, operation: Operation) -> bool:
+    """The same for an end that its worker may have died after; False when the row tells of something newer."""
+    record, ended = store.machines.get(parse_machine_id(operation.machine)), operation.ended
+    others = [each.ended for each in (record.assessment, record.installation) if each] if record else []
+    others += [record.refusal.at] if record and record.refusal else []
+    if ended is None or any(other > ended for other in others):
+        return False
+    record_unstarted(store, operation)
+    return True
+
+
 def _why_busy(azure: Azure, record: Record, answer: Answer) -> Reason | None:
     """A 409 may mean busy or off: ask which. Unknown counts as busy, and is asked again."""
     if not (isinstance(answer, Refused) and answer.status == 409):

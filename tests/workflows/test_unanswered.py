@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.machine import Outcome
-from shared.domain.operation import UNCONFIRMED_PATIENCE, State
-from tests.cloud.world import Json
+from shared.domain.messages import FollowOperation
+from shared.domain.operation import UNCONFIRMED_PATIENCE, State, end
+from shared.domain.reason import reason
+from tests.cloud.world import Json, address_of
 from tests.workflows.house import House
 
 MACHINES = [("Windows", True), ("Linux", True), ("Windows", False), ("Linux", False)]
@@ -178,3 +180,59 @@ def test_an_operation_whose_address_expired_is_found_by_its_trace(house: House) 
     assert (done.state, done.outcome) == (State.ENDED, Outcome.SUCCEEDED)
     assert house.pending(machine) == set(machine["pending"])
     assert effects(house, machine) == [True]
+
+
+def test_a_start_that_was_found_late_is_not_called_unconfirmed_while_its_updates_are_waited_for(house: House) -> None:
+    """The look that finds it is the last one for traces, and Resource Graph has not published its updates."""
+    machine = house.know(house.one(vm=True))
+    house.fault(503, "/assessPatches", effect=True)
+    asked = house.assess(machine)
+    house.step()
+    house.lose()
+    house.clock.advance(UNCONFIRMED_PATIENCE.total_seconds())
+    house.sandbox.hidden = ("/subscriptions/",)
+    house.deliver(FollowOperation(machine=machine["id"], attempt=asked.attempt, look=0))
+    assert house.record(machine).refusal is None
+    operation = house.in_flight(machine)
+    assert operation is not None
+    assert operation.state is State.ACCEPTED
+    assert [letter.queue for letter in house.waiting()] == ["operations"], "its looks go on"
+    house.sandbox.hidden = ()
+    house.run()
+    assert house.attempt(machine, asked.attempt).outcome is Outcome.SUCCEEDED
+    assert house.record(machine).refusal is None
+
+
+def given_up(house: House, machine: Json) -> FollowOperation:
+    """The end is saved, and its worker dies; the message that comes again."""
+    house.fault(503, "/assessPatches", effect=False)
+    house.assess(machine)
+    house.step()
+    held = house.store.operations.in_flight(address_of(machine))
+    assert held is not None
+    ended = end(held.operation, Outcome.UNKNOWN, reason("StartUnconfirmed"), house.now)
+    house.store.operations.save(held, ended)
+    return FollowOperation(machine=machine["id"], attempt=ended.attempt, look=ended.looks)
+
+
+def test_the_machine_is_told_of_an_end_though_the_worker_that_saved_it_died(house: House) -> None:
+    machine = house.know(house.one(vm=True))
+    again = given_up(house, machine)
+    assert house.record(machine).refusal is None
+    house.clock.advance(60)
+    house.deliver(again)
+    told = house.record(machine).refusal
+    assert told is not None
+    assert (told.at, told.reason.code) == (house.attempt(machine, again.attempt).ended, "StartUnconfirmed")
+
+
+def test_a_message_that_comes_again_after_newer_work_tells_nothing(house: House) -> None:
+    machine = house.know(house.one(vm=True))
+    again = given_up(house, machine)
+    house.clock.advance(60)
+    house.assess(machine, "r-2")
+    house.run()
+    before = house.record(machine)
+    assert before.assessment is not None
+    house.deliver(again)
+    assert house.record(machine) == before
