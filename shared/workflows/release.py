@@ -35,6 +35,7 @@ def release_operation(azure: Azure, store: Store, address: MachineId, attempt: s
     or does not say, or its start is not answered yet and traces of it are still looked for.
     """
     because, now = operators_reason(RELEASED, who, why), azure.clock.now()
+    attempt = attempt.lower()  # a GUID, which a caller may write in either case
     while True:
         held = store.operations.in_flight(address)
         if held is None or held.operation.attempt != attempt:

@@ -6,7 +6,7 @@ from shared.domain.errors import RequestError
 from shared.domain.machine import Outcome
 from shared.domain.operation import State
 from tests.workflows.house import House
-from tests.workflows.test_release import VERBS, asked, effects, held, lost, refused
+from tests.workflows.test_release import VERBS, asked, effects, held, lost, refused, release
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,12 @@ def test_a_start_without_an_answer_is_not_released_while_traces_are_looked_for(h
     house.run()
     assert house.attempt(machine, operation.attempt).outcome is Outcome.SUCCEEDED
     assert effects(house, machine) == [True]
+
+
+@VERBS
+def test_an_operation_is_found_in_upper_case_too(house: House, verb: str) -> None:
+    machine = house.know(house.one(vm=True))
+    operation = asked(house, verb, machine)
+    done = release(house, machine, operation.attempt.upper())
+    assert (done.attempt, done.outcome) == (operation.attempt, Outcome.NOT_STARTED)
+    assert release(house, machine, operation.attempt.upper()) == done
