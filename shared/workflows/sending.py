@@ -116,7 +116,14 @@ def record_unstarted(store: Store, operation: Operation) -> None:
         requested_by=operation.requested_by,
     )
     store.history.add_installation(address, installation, ())
-    store.machines.set_installation(address, installation)
+    record = store.machines.get(address)
+    if record is None or (is_own(record, operation.claimed) and _is_last(record, installation)):
+        store.machines.set_installation(address, installation)
+
+
+def _is_last(record: Record, installation: Installation) -> bool:
+    last = record.installation
+    return last is None or last.id == installation.id or last.ended <= installation.ended
 
 
 def record_left_out(store: Store, operation: Operation) -> bool:

@@ -4,9 +4,13 @@ import pytest
 
 from shared.domain.errors import RequestError
 from shared.domain.machine import Outcome
+from shared.domain.messages import AdvanceRun
 from shared.domain.operation import State
+from shared.domain.release import operators_reason, released
+from shared.workflows.machines import read_installations
+from tests.cloud.world import address_of
 from tests.workflows.house import House
-from tests.workflows.test_release import VERBS, asked, effects, held, lost, refused, release
+from tests.workflows.test_release import ANN, VERBS, asked, effects, held, lost, refused, release
 
 
 @pytest.mark.parametrize(
@@ -65,3 +69,22 @@ def test_an_operation_is_found_in_upper_case_too(house: House, verb: str) -> Non
     done = release(house, machine, operation.attempt.upper())
     assert (done.attempt, done.outcome) == (operation.attempt, Outcome.NOT_STARTED)
     assert release(house, machine, operation.attempt.upper()) == done
+
+
+def test_the_end_of_an_installation_that_is_told_late_is_not_written_over_a_newer_one(house: House) -> None:
+    """Its run hears of it only after another installation; the history has both."""
+    machine = house.know(house.one(vm=True))
+    operation = asked(house, "install", machine)
+    why = operators_reason("ReleasedByOperator", *ANN)
+    house.store.operations.save(held(house, machine), released(operation, why, house.now))  # and died
+    house.lose()
+    house.clock.advance(60)
+    asked(house, "install", machine, "another")
+    house.run()
+    before = house.record(machine)
+    assert before.installation is not None
+    assert before.installation.outcome is Outcome.SUCCEEDED
+    house.deliver(AdvanceRun(run=operation.attempt))
+    assert house.record(machine) == before
+    told = read_installations(house.store, address_of(machine))
+    assert {each.outcome for each in told} == {Outcome.SUCCEEDED, Outcome.NOT_STARTED}
