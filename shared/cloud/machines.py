@@ -7,7 +7,7 @@ from shared.cloud import graph
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError, reading
 from shared.cloud.paging import items
-from shared.domain.machine import Kind, Machine, OperatingSystem, PatchSettings
+from shared.domain.machine import Kind, Machine, OperatingSystem, PatchSettings, kept_tags
 from shared.domain.resource_id import ARC_TYPE, VM_TYPE, MachineId, machine_id
 
 SUBSCRIPTIONS_VERSION = "2022-12-01"
@@ -106,6 +106,7 @@ def vm_machine(body: dict[str, Any], power: str) -> Machine:
     properties = body.get("properties") or {}
     storage = properties.get("storageProfile") or {}
     image, disk = storage.get("imageReference") or {}, storage.get("osDisk") or {}
+    tags, left_out = _tags(body)
     return Machine(
         id=_id(body, VM_TYPE),
         vm_id=str(properties.get("vmId") or ""),
@@ -114,7 +115,8 @@ def vm_machine(body: dict[str, Any], power: str) -> Machine:
         os=_system(disk.get("osType")),
         os_name=" ".join(str(image[part]) for part in ("offer", "sku") if image.get(part)),
         location=str(body.get("location") or ""),
-        tags=body.get("tags") or {},
+        tags=tags,
+        tags_left_out=left_out,
         connection=power,
         sql=str(image.get("publisher") or "").lower() == "microsoftsqlserver",
         settings=_settings(properties.get("osProfile") or {}),
@@ -128,6 +130,7 @@ def arc_machine(body: dict[str, Any]) -> Machine:
     if kind is Kind.AZURE_LOCAL_VM and properties.get("parentClusterResourceId"):
         kind = Kind.AZURE_LOCAL_NODE
     product = ((properties.get("licenseProfile") or {}).get("productProfile") or {}).get("productType")
+    tags, left_out = _tags(body)
     return Machine(
         id=_id(body, ARC_TYPE),
         vm_id=str(properties.get("vmId") or ""),
@@ -136,7 +139,8 @@ def arc_machine(body: dict[str, Any]) -> Machine:
         os=_system(properties.get("osType") or properties.get("osName")),
         os_name=str(properties.get("osSku") or properties.get("osName") or ""),
         location=str(body.get("location") or ""),
-        tags=body.get("tags") or {},
+        tags=tags,
+        tags_left_out=left_out,
         connection=str(properties.get("status") or ""),
         sql=str(properties.get("mssqlDiscovered") or "").lower() == "true",
         iot=product == "WindowsIoTEnterprise",
@@ -148,6 +152,13 @@ def _id(body: dict[str, Any], kind: str) -> str:
     parts = str(body["id"]).split("/")
     provider, _, name = kind.partition("/")
     return str(machine_id(parts[2], parts[4], provider, name, parts[8]))
+
+
+def _tags(body: dict[str, Any]) -> tuple[dict[str, str], int]:
+    """Those that are kept, and how many are not."""
+    every = body.get("tags") or {}
+    kept = kept_tags(every)
+    return kept, len(every) - len(kept)
 
 
 def _system(text: object) -> OperatingSystem:

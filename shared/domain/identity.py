@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from shared.domain.machine import Identity, Machine, Record
 from shared.domain.reason import Reason, reason
 
+# Clones of one machine that are named (ours): with resource ids of some 300 characters, half a property of storage.
+MOST_CLONES = 50
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -81,12 +83,16 @@ def loss(record: Record, claimed: datetime) -> Reason | None:
 
 
 def flags(record: Record) -> tuple[Reason, ...]:
-    """What is to be known of a machine's identity, each a reason; `detail` names the other address or vmId."""
-    identity = record.identity
+    """What is to be known of who a machine is, each a reason; `detail` names the other address or vmId.
+
+    Also that not all of its tags are kept, `detail`: how many are not.
+    """
+    identity, left_out = record.identity, record.machine.tags_left_out
     told = [loss(record, record.deleted)] if record.deleted else []
     told += [reason("MovedHere", identity.moved_from)] if identity.moved_from else []
     told += [reason("Cloned", ", ".join(identity.clones))] if identity.clones else []
     told += [reason("Recreated", identity.predecessor)] if identity.recreated else []
+    told += [reason("TagsLeftOut", str(left_out))] if left_out else []
     return tuple(each for each in told if each)
 
 
@@ -125,9 +131,13 @@ def _relate(view: dict[str, Record], vm_ids: frozenset[str]) -> None:
     for vm_id in sorted(vm_ids):
         alive = [key for key in sharing[vm_id] if view[key].deleted is None]
         for key in alive:
-            _set(view, key, clones=tuple(sorted(view[other].machine.id for other in alive if other != key)))
+            _set(view, key, clones=_clones(view, alive, key))
         if len(alive) == 1:
             _link(view, alive[0], [key for key in sharing[vm_id] if key not in alive], taken_over.get(vm_id, ""))
+
+
+def _clones(view: Mapping[str, Record], alive: Iterable[str], key: str) -> tuple[str, ...]:
+    return tuple(sorted(view[other].machine.id for other in alive if other != key)[:MOST_CLONES])
 
 
 def _link(view: dict[str, Record], key: str, gone: Sequence[str], taken_over: str) -> None:

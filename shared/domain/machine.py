@@ -1,5 +1,6 @@
 """A machine as Azure describes it, and what is remembered about it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -7,6 +8,10 @@ import msgspec
 
 from shared.domain.reason import Reason, reason
 from shared.domain.resource_id import MachineId, parse_machine_id
+
+# Characters that a machine's tags may take as they are kept (ours): three quarters of what one property of storage
+# holds, the rest is for the machine's other facts. Azure allows 50 tags of 512 + 256 characters, more than the whole.
+LARGEST_TAGS = 24 * 1024
 
 
 class OperatingSystem(StrEnum):
@@ -40,7 +45,10 @@ class PatchSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """One VM or Arc machine as the last inventory saw it. `connection` is Azure's word: power state or Arc status."""
+    """One VM or Arc machine as the last inventory saw it. `connection` is Azure's word: power state or Arc status.
+
+    `tags_left_out`: how many tags it has beside `tags`, because all together are too large to be kept.
+    """
 
     id: str
     vm_id: str
@@ -50,6 +58,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     os_name: str = ""
     location: str
     tags: dict[str, str] = {}
+    tags_left_out: int = 0
     connection: str = ""
     sql: bool = False
     iot: bool = False
@@ -123,7 +132,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     moved_from: str = ""  # where the machine was before
     moved_to: str = ""  # of one that is gone from here: where it is now
-    clones: tuple[str, ...] = ()  # other machines that exist with the same vmId
+    clones: tuple[str, ...] = ()  # other machines that exist with the same vmId, the first MOST_CLONES of them
     recreated: datetime | None = None  # when another machine than before was found at this address
     predecessor: str = ""  # that other machine's vmId
 
@@ -139,6 +148,22 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     watch: Watch | None = None
     deleted: datetime | None = None
     identity: Identity = Identity()
+
+
+def kept_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """As many whole tags as LARGEST_TAGS allows, in order of their names; the same ones however Azure orders them."""
+    kept, room = {}, LARGEST_TAGS
+    for name, value in sorted(tags.items()):
+        room -= _characters({name: value})
+        if room < 0:
+            break
+        kept[name] = value
+    return kept
+
+
+def _characters(tags: Mapping[str, str]) -> int:
+    """As storage counts, in UTF-16; of the JSON, in which a quotation mark is two and a control character six."""
+    return len(msgspec.json.encode(tags).decode().encode("utf-16-le")) // 2
 
 
 def is_platform_assessed(machine: Machine) -> bool:

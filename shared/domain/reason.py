@@ -20,6 +20,7 @@ _SENTENCES = {
     "MovedHere": "The machine was moved or renamed; what happened to it before is kept at the address named.",
     "Cloned": "Another machine that exists has the same vmId; each is treated as a machine of its own.",
     "Recreated": "Another machine stands at this address now; what the one before did is only in its history.",
+    "TagsLeftOut": "The machine has more tags than can be kept; so many of them are not known to any rule or filter.",
     "UnknownSystem": "The operating system is not known yet, so no update can be chosen for it.",
     "AssessmentFailed": "The machine could not be assessed.",
     "InstallationFailed": "At least one update could not be installed, or the machine did not come back.",

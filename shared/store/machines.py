@@ -3,6 +3,7 @@
 Inventory, assessments and installations each set their own properties by merge, so no writer undoes another's.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -13,9 +14,13 @@ from msgspec.structs import replace
 from shared.domain.identity import own_results
 from shared.domain.machine import Assessment, Identity, Installation, Machine, Record, Refusal, Watch
 from shared.domain.resource_id import MachineId
-from shared.store.table import LARGEST_BATCH, Merge, Row, Table, Value
+from shared.store.table import LARGEST_BATCH, LARGEST_TRANSACTION, Merge, Row, Table, Value
 
 NOTHING = ""
+# Bytes of a row in a transaction beside its values (ours): two keys of at most 1 KiB, the URL and headers of its part.
+_AROUND = 4 * 1024
+
+_Values = dict[str, Value]
 
 
 class Machines:
@@ -70,9 +75,28 @@ class Machines:
 
     def _merge(self, scope: str, rows: list[tuple[MachineId, dict[str, Value]]]) -> None:
         last = list({address.row: values for address, values in rows}.items())  # a listing may name a machine twice
-        for start in range(0, len(last), LARGEST_BATCH):
-            part = last[start : start + LARGEST_BATCH]
+        for part in _transactions(last):
             self._table.transact([Merge(Row(partition=scope, key=key, values=values)) for key, values in part])
+
+
+def _transactions(rows: Sequence[tuple[str, _Values]]) -> Iterator[list[tuple[str, _Values]]]:
+    """As many rows at a time as one takes, by number and by bytes."""
+    part: list[tuple[str, _Values]] = []
+    room = LARGEST_TRANSACTION
+    for key, values in rows:
+        size = _bytes(values)
+        if part and (len(part) == LARGEST_BATCH or size > room):
+            yield part
+            part, room = [], LARGEST_TRANSACTION
+        part.append((key, values))
+        room -= size
+    if part:
+        yield part
+
+
+def _bytes(values: _Values) -> int:
+    """At least what storage counts, in UTF-16, and what the SDK sends, in JSON of ASCII alone."""
+    return 2 * len(json.dumps(values)) + _AROUND
 
 
 def _published(assessment: Assessment) -> dict[str, Value]:

@@ -52,7 +52,10 @@ def plan_inventory(azure: Azure, store: Store, chosen: tuple[str, ...]) -> list[
 
 
 def sweep_inventory(azure: Azure, store: Store, message: SweepMachines) -> None:
-    """Record what Resource Graph says of a batch of subscriptions, and ask for listings of those it leaves in doubt."""
+    """Record what Resource Graph says of a batch of subscriptions, and ask for listings of those it leaves in doubt.
+
+    Raises ValueError, once all others are recorded, for subscriptions with machines that storage cannot take.
+    """
     now = azure.clock.now()
     named: dict[str, dict[str, Machine]] = defaultdict(dict)
     try:
@@ -61,19 +64,37 @@ def sweep_inventory(azure: Azure, store: Store, message: SweepMachines) -> None:
     except CloudError as error:
         _again(store, message, error, now)
         return
-    before = {each.id: each for each in store.fleet.subscriptions()}
-    swept = [_sweep(store, before[each], named[each], now) for each in message.subscriptions if each in before]
+    swept, unwritten = _sweep_each(store, message.subscriptions, named, now)
     store.fleet.save_subscriptions([each.subscription for each in swept if not each.doubts])
-    _list(store, {each.subscription.id: each.doubts for each in swept if each.doubts}, message.asked)
+    doubts = {each.subscription.id: each.doubts for each in swept if each.doubts}
+    _list(store, {**doubts, **dict.fromkeys(unwritten, "")}, message.asked)
     wrote = sum(each.wrote for each in swept)
     if wrote:
         store.queues.send(CountFleet())
     log.info("inventory swept subscriptions=%d machines=%d written=%d", len(swept), _count(named), wrote)
+    if unwritten:
+        raise ValueError("; ".join(f"{subscription}: {why}" for subscription, why in unwritten.items()))
 
 
 def known_machines(store: Store, scopes: Iterable[str]) -> dict[str, Record]:
     """Every record of these resource groups by machine key, gone ones too."""
     return {record.machine.address.key: record for scope in scopes for record in store.machines.in_scope(scope)}
+
+
+def _sweep_each(
+    store: Store, subscriptions: Iterable[str], named: Mapping[str, Mapping[str, Machine]], now: datetime
+) -> tuple[list[_Swept], dict[str, str]]:
+    """One after the other; and why, by subscription, what one was to record does not fit into storage."""
+    before = {each.id: each for each in store.fleet.subscriptions()}
+    swept, unwritten = [], {}
+    for each in subscriptions:
+        try:
+            if each in before:
+                swept.append(_sweep(store, before[each], named.get(each, {}), now))
+        except ValueError as error:
+            log.exception("inventory not written subscription=%s", each)
+            unwritten[each] = str(error)
+    return swept, unwritten
 
 
 def _sweep(store: Store, before: Subscription, named: Mapping[str, Machine], now: datetime) -> _Swept:

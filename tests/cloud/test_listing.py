@@ -1,7 +1,9 @@
 """The inventory as Azure's own listings give it: both kinds, page after page, every kind of machine told apart."""
 
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from infra.local.sandbox.config import PAGE_SIZE
@@ -9,6 +11,7 @@ from shared.cloud.errors import CloudError
 from shared.cloud.machines import arc_machine, machines, subscriptions, vm_machine
 from shared.domain.machine import Kind, Machine, OperatingSystem
 from shared.domain.resource_id import ARC_TYPE, VM_TYPE
+from shared.store.table import LARGEST_PROPERTY
 from tests.cloud.world import World, is_vm
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
@@ -160,3 +163,24 @@ def test_subscriptions_that_cannot_be_listed_are_a_cloud_error(status: int) -> N
     with pytest.raises(CloudError) as raised:
         subscriptions(world.azure)
     assert raised.value.status == status
+
+
+LETTERS = ["x", "ä", "日", "\U0001f600", '"', "\x01"]
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+@pytest.mark.parametrize("read", [arc_machine, lambda body: vm_machine(body, "running")])
+def test_more_tags_than_can_be_kept(read: Callable[[dict[str, Any]], Machine], letter: str) -> None:
+    """Azure's limits: 50 tags, names of 512 characters, values of 256."""
+    tags = {f"{number:02}".ljust(512, "n"): letter * 256 for number in range(50)}
+    kept = read({**arc(None), "tags": tags})
+    assert 0 < len(kept.tags) == 50 - kept.tags_left_out < 50
+    assert kept.tags.items() <= tags.items()
+    assert len(msgspec.json.encode(kept).decode().encode("utf-16-le")) <= LARGEST_PROPERTY * 2
+    assert read({**arc(None), "tags": dict(reversed(tags.items()))}) == kept
+
+
+def test_tags_of_the_usual_size_are_all_kept() -> None:
+    tags = {f"tag-{number}": "v" * 256 for number in range(50)}
+    kept = arc_machine({**arc(None), "tags": tags})
+    assert (kept.tags, kept.tags_left_out) == (tags, 0)

@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 from msgspec.structs import replace
 
-from shared.domain.identity import flags, is_own, loss, own_results, settle, touched
+from shared.domain.identity import MOST_CLONES, flags, is_own, loss, own_results, settle, touched
 from shared.domain.machine import Identity, Machine, Outcome, Record, Refusal
 from shared.domain.reason import reason
 from tests.domain.samples import NOW, SUBSCRIPTION, VM, assessment, installation, machine, minutes
@@ -113,6 +113,19 @@ def test_all_that_exist_with_one_vm_id_are_clones(book: Book, order: tuple[int, 
     for each in three:
         assert book[each].identity == Identity(clones=tuple(sorted(other.id for other in three if other != each)))
         assert codes(book[each]) == ["Cloned"]
+
+
+def test_of_many_clones_some_are_named(book: Book) -> None:
+    many = [at(f"vm{number:03}") for number in range(MOST_CLONES + 20)]
+    book.list(*many)
+    assert book[many[0]].identity.clones == tuple(each.id for each in many[1 : MOST_CLONES + 1])
+    assert book[many[-1]].identity.clones == tuple(each.id for each in many[:MOST_CLONES])
+    assert book.list(*reversed(many), now=LATER) == []
+
+
+def test_tags_that_are_not_kept_are_said_so() -> None:
+    told = flags(Record(machine=replace(machine(), tags_left_out=3)))
+    assert [(each.code, each.detail) for each in told] == [("TagsLeftOut", "3")]
 
 
 def test_a_clone_that_goes_was_not_moved(book: Book) -> None:

@@ -6,7 +6,8 @@ from itertools import permutations
 import pytest
 from msgspec.structs import replace
 
-from shared.domain.machine import Identity, Kind, Machine, Outcome, Record, Refusal, Watch
+from shared.domain.identity import MOST_CLONES
+from shared.domain.machine import Identity, Kind, Machine, Outcome, Record, Refusal, Watch, kept_tags
 from shared.domain.reason import reason
 from shared.domain.resource_id import parse_machine_id
 from shared.store.machines import Machines
@@ -166,6 +167,19 @@ def test_more_machines_than_one_transaction_takes(machines: Machines) -> None:
     found = list(machines.in_scope(SCOPE))
     assert [each.machine for each in found] == many
     assert {each.planned for each in found} == {NOW}
+
+
+@pytest.mark.parametrize("letter", ["x", "日"])
+def test_machines_with_the_largest_tags_and_most_clones(machines: Machines, letter: str) -> None:
+    """More than one transaction takes, by bytes."""
+    tags = kept_tags({f"{number:02}".ljust(512, letter): letter * 256 for number in range(50)})
+    clones = tuple(VM.replace("vm1", f"{number:064}").replace("web", "g" * 90) for number in range(MOST_CLONES))
+    many = [
+        Record(machine=replace(numbered(number), tags=tags), identity=Identity(clones=clones)) for number in range(110)
+    ]
+    machines.settle(SCOPE, many)
+    machines.save(SCOPE, [each.machine for each in many])
+    assert list(machines.in_scope(SCOPE)) == many
 
 
 def test_a_listing_that_names_a_machine_twice(machines: Machines) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar, cast
 
 import msgspec
+import pytest
 
 from shared.cloud.clock import Clock
 from shared.domain.machine import Record
@@ -156,3 +157,22 @@ def test_sweeps_stay_within_their_budget() -> None:
     calls, storage = (sum(listed[:2]) + week * sum(swept[:2])), listed[2] + week * swept[2]
     assert 0 < calls / (week * machines) <= 0.01
     assert 0 < storage / (week * machines) <= 2
+
+
+def test_a_machine_that_storage_cannot_take_stops_no_other_subscription() -> None:
+    large = Large()
+    large.inventory()
+    large.hands.advance(3600)
+    *others, broken = large.estate.subscriptions[9:4:-1]
+    for each in (*others, broken):
+        large.estate.machines[each][1]["properties"]["status"] = "Disconnected"
+    large.estate.machines[broken][1]["properties"]["status"] = "x" * 40_000
+    with pytest.raises(ValueError, match=f"{broken}.*too long"):
+        large.inventory()
+    changed = [each.machine.address.subscription for each in large.alive() if each.machine.connection == "Disconnected"]
+    assert sorted(changed) == sorted(others)
+    late = {each.id for each in large.store.fleet.subscriptions() if each.at < large.hands.now}
+    assert broken in late
+    assert late.isdisjoint(others)
+    asked = [stored.text for stored in large.queue.surface() if stored.queue == QUEUES[ListSubscription]]
+    assert [msgspec.json.decode(text, type=ListSubscription).subscription for text in asked] == [broken]
