@@ -14,7 +14,7 @@ MOST_SHOWN = 3
 """Failing seeds whose story is printed; more are only named."""
 MOST_FAILED = 9
 """Failing seeds after which no new one is begun."""
-EXTRA = 1.0
+EXTRA = 3.0
 """How much longer than asked a run by time may take, as a share, when something was met too seldom yet."""
 APART = 100_000
 """Fresh seeds begun a second later never meet those of a second before."""

@@ -15,7 +15,7 @@ from tests.simulation.world import Parts
 
 PROJECT = Path(__file__).resolve().parents[2]
 SHARE = 60.0
-"""Seconds of fresh seeds; up to as many again when something was met too seldom by then."""
+"""Seconds of fresh seeds; up to three times as many again while something was met too seldom."""
 SEEDS_FOR_A_MUTANT = 400
 """Far fewer than CI's share lives: a mutant that passes them would pass CI."""
 
