@@ -7,15 +7,19 @@ from tests.simulation.campaign import run_campaign
 from tests.simulation.seed import settle_hashes
 
 LONGEST_SECONDS = 900
+SELDOM = 3
+"""Exit code when every law held, and a point was met too seldom to trust it: a slow machine lives fewer seeds."""
 
 
 def main(words: list[str]) -> int:
-    """Exit code 1 when a law broke, or something was met too seldom."""
+    """Exit code 1 when a law broke, SELDOM when all held and something was met too seldom."""
     asked = _parser().parse_args(words)
     campaign = run_campaign(asked.seconds, asked.seeds, asked.first)
     for part in campaign.report():
         sys.stdout.write(f"{part}\n")
-    return 0 if campaign.is_good else 1
+    if not campaign.is_lawful:
+        return 1
+    return 0 if campaign.is_good else SELDOM
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ MOST_SHOWN = 3
 """Failing seeds whose story is printed; more are only named."""
 MOST_FAILED = 9
 """Failing seeds after which no new one is begun."""
-EXTRA = 3.0
+EXTRA = 1.0
 """How much longer than asked a run by time may take, as a share, when something was met too seldom yet."""
 APART = 100_000
 """Fresh seeds begun a second later never meet those of a second before."""
@@ -30,10 +30,14 @@ class Campaign(msgspec.Struct, kw_only=True):
     seconds: float
 
     @property
+    def is_lawful(self) -> bool:
+        """No law broke, and no seed is missing: nothing depends on how fast the machine is."""
+        return not self.failed and not (self.wanted is not None and self.coverage.seeds < self.wanted)
+
+    @property
     def is_good(self) -> bool:
         """No law broke, everything was met often enough, and no seed is missing."""
-        coverage, missing = self.coverage, self.wanted is not None and self.coverage.seeds < self.wanted
-        return not (self.failed or coverage.seldom or coverage.unknown or missing)
+        return self.is_lawful and not (self.coverage.seldom or self.coverage.unknown)
 
     def report(self) -> Iterator[str]:
         """Stories of failed seeds, the coverage table, what broke and how to see it again, one line of sums."""

@@ -48,6 +48,11 @@ RARE = _points(
     inventory_sweep="arm.graph fleet.transact poison.write queue.send",
     operation_follow="arm.activity arm.machine history.transact operations.transact poison.write updates.transact",
     poison="poison.get poison.write",
-    run_advance="history.write machines.write operations.transact operations.write poison.write run.transact",
+    run_advance="""
+        history.write machines.get machines.write operations.transact operations.write poison.write run.transact
+    """,
 )
 """Seldom met: seeds aim at them."""
+
+RACES = _points(installation_request="operations.write")
+"""Only where two requests meet within a step: known, and not asked to be met."""

@@ -76,9 +76,11 @@ class Runner:
             outcome = live(seed, template, self._parts)
         except BaseException:  # noqa: BLE001 - recorded: the parent shows it as this seed's outcome
             outcome = Outcome(seed=seed, broken=[Broken("the simulation itself", traceback.format_exc())])
-        with os.fdopen(writing, "wb") as pipe:
-            pipe.write(msgspec.json.encode(outcome))
-        os._exit(0)
+        try:
+            with os.fdopen(writing, "wb") as pipe:
+                pipe.write(msgspec.json.encode(outcome))
+        finally:
+            os._exit(0)  # also when nobody listens any more: a fork must never go on as its parent
 
 
 def _has_ended(fd: int, child: _Child) -> bool:

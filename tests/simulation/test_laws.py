@@ -1,6 +1,5 @@
 """CI's share of the simulation: a minute of fresh seeds, and every guard of the design taken out in turn."""
 
-import itertools
 import subprocess
 import sys
 import time
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.__main__ import SELDOM
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.report import simulation_report
 from tests.simulation.runner import Runner
@@ -15,7 +15,7 @@ from tests.simulation.world import Parts
 
 PROJECT = Path(__file__).resolve().parents[2]
 SHARE = 60.0
-"""Seconds of fresh seeds; up to three times as many again while something was met too seldom."""
+"""Seconds of fresh seeds; up to as many again while something was met too seldom, which is printed."""
 SEEDS_FOR_A_MUTANT = 400
 """Far fewer than CI's share lives: a mutant that passes them would pass CI."""
 
@@ -27,7 +27,7 @@ def test_a_minute_of_fresh_seeds_breaks_no_law(pytestconfig: pytest.Config) -> N
     command = [sys.executable, "-m", "tests.simulation", "--seconds", f"{SHARE:.0f}"]  # with settled hashes: repeatable
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     simulation_report(pytestconfig).extend(done.stdout.splitlines())
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    assert done.returncode in (0, SELDOM), done.stdout[-5000:] + done.stderr[-5000:]
 
 
 @pytest.mark.alone
@@ -42,9 +42,13 @@ def test_a_guard_taken_out_is_noticed(name: str, pytestconfig: pytest.Config) ->
 def _caught(parts: Parts) -> tuple[int, str]:
     """After how many fresh seeds which law broke first; no law when none did."""
     first = int(time.time()) * SEEDS_FOR_A_MUTANT
-    for lived, outcome in enumerate(Runner(parts).run(itertools.count(first), lambda: True), 1):
-        if outcome.broken:
-            return lived, outcome.broken[0].law
-        if lived == SEEDS_FOR_A_MUTANT:
-            break
-    return SEEDS_FOR_A_MUTANT, ""
+    seeds = iter(range(first, first + SEEDS_FOR_A_MUTANT))
+    lived, laws = 0, list[str]()
+
+    def go_on() -> bool:
+        return not laws
+
+    for outcome in Runner(parts).run(seeds, go_on):
+        lived += 1
+        laws.extend(broken.law for broken in outcome.broken)
+    return lived, laws[0] if laws else ""

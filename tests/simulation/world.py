@@ -34,7 +34,7 @@ LEAST_FAULTS = 10
 HEALED_WITHIN = timedelta(hours=2, minutes=45)
 """After the last fault: a refused assessment pauses for an hour, a plan that led to nothing is made again after 40
 minutes, the planner comes every 10, an operation with no trace is given up after 10."""
-TIGHT_AT, TIGHT_BACKLOG, TIGHT_SPARE = 25.0, 900, 4
+TIGHT_AT, TIGHT_BACKLOG, TIGHT_SPARE = 25.0, 3000, 4
 """In a tight seed other work has leased so many slots of every bucket at this second: 600 at once, then one by one."""
 
 MakeAzure = Callable[[Wire, str, Clock, Hub], Azure]
