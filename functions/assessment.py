@@ -5,9 +5,10 @@ import azure.functions as func
 from functions.operations import accepted
 from functions.queue import CONNECTION, handle
 from functions.web import MACHINE, Call, answer, require_version
-from shared.domain.messages import StartAssessment
+from shared.domain.messages import FollowPlanned, StartAssessment, StartPlanned
 from shared.wiring import Services, new_id, services
 from shared.workflows.assessment import plan_assessments, request_assessment, start_assessment
+from shared.workflows.planned import follow_planned, start_planned
 
 blueprint = func.Blueprint()
 
@@ -31,6 +32,16 @@ def assessment_start(msg: func.QueueMessage) -> None:
     handle(msg, "assessments", StartAssessment, _start)
 
 
+@blueprint.queue_trigger(arg_name="msg", queue_name="planned-assessments", connection=CONNECTION)
+def assessments_start(msg: func.QueueMessage) -> None:
+    handle(msg, "planned-assessments", StartPlanned, _start_planned)
+
+
+@blueprint.queue_trigger(arg_name="msg", queue_name="planned-results", connection=CONNECTION)
+def assessments_follow(msg: func.QueueMessage) -> None:
+    handle(msg, "planned-results", FollowPlanned, _follow_planned)
+
+
 def _request(call: Call) -> func.HttpResponse:
     require_version(call)
     now = call.services.azure.clock.now()
@@ -39,4 +50,12 @@ def _request(call: Call) -> func.HttpResponse:
 
 
 def _start(built: Services, message: StartAssessment) -> None:
-    start_assessment(built.azure, built.store, message, built.settings.assessment_age)
+    start_assessment(built.azure, built.store, message)
+
+
+def _start_planned(built: Services, message: StartPlanned) -> None:
+    start_planned(built.azure, built.store, message, built.settings.assessment_age)
+
+
+def _follow_planned(built: Services, message: FollowPlanned) -> None:
+    follow_planned(built.azure, built.store, message)

@@ -33,6 +33,16 @@ def assessments_poison(msg: func.QueueMessage) -> None:
     _park("assessments", msg)
 
 
+@blueprint.queue_trigger(arg_name="msg", queue_name=f"planned-assessments{POISON_SUFFIX}", connection=CONNECTION)
+def planned_assessments_poison(msg: func.QueueMessage) -> None:
+    _park("planned-assessments", msg)
+
+
+@blueprint.queue_trigger(arg_name="msg", queue_name=f"planned-results{POISON_SUFFIX}", connection=CONNECTION)
+def planned_results_poison(msg: func.QueueMessage) -> None:
+    _park("planned-results", msg)
+
+
 @blueprint.queue_trigger(arg_name="msg", queue_name=f"installations{POISON_SUFFIX}", connection=CONNECTION)
 def installations_poison(msg: func.QueueMessage) -> None:
     _park("installations", msg)

@@ -21,6 +21,8 @@ _TABLES = {
 }
 _RESULTS = {OperationKind.ASSESSMENT: "patchassessmentresults", OperationKind.INSTALLATION: "patchinstallationresults"}
 _RUNNING = frozenset({"", "unknown", "notstarted", "inprogress"})
+_KINDS = ", ".join(f"'{kind}/patchAssessmentResults'".lower() for kind in (VM_TYPE, ARC_TYPE))
+_ASSESSMENTS = f"patchassessmentresources | where type in~ ({_KINDS})"
 _ACTIVITIES = {OperationKind.ASSESSMENT: "assessmentActivityId", OperationKind.INSTALLATION: "installationActivityId"}
 
 
@@ -56,12 +58,18 @@ def assessments(
 
     One query of Resource Graph's quota. Raises CloudError.
     """
-    kinds = ", ".join(f"'{kind}/patchAssessmentResults'".lower() for kind in (VM_TYPE, ARC_TYPE))
-    text = f"patchassessmentresources | where type in~ ({kinds})"
+    text = _ASSESSMENTS
     if since:
         text += f" | where todatetime(properties.lastModifiedDateTime) >= todatetime('{since.isoformat()}')"
     rows, following = _page(azure, subscriptions, text, token)
     return [found for row in rows if _is_final(row) and (found := _found(row))], following
+
+
+def assessments_of(azure: Azure, machines: Sequence[MachineId]) -> list[Found]:
+    """The last ended assessment of each of these machines. One query of Resource Graph's quota. Raises CloudError."""
+    folders = " or ".join(_below(f"{machine}/patchAssessmentResults/") for machine in machines)
+    rows = query(azure, sorted({each.subscription for each in machines}), f"{_ASSESSMENTS} | where {folders}")
+    return [found for row in rows if _is_final(row) and (found := _found(row))]
 
 
 def pending(azure: Azure, found: Iterable[Found]) -> dict[str, tuple[Update, ...]]:

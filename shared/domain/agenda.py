@@ -7,9 +7,9 @@ import msgspec
 
 # How often an open item is looked at again when no message moved it on (ours): the longest a lost message can cost.
 HEAL_EVERY = timedelta(minutes=2)
-# The same for a planned assessment, whose end nobody waits for (ours): most have ended by then, so that the timer
-# reads of them once.
-HEAL_PLANNED = 2 * HEAL_EVERY
+# The same, at first, for a planned assessment, whose end nobody waits for (ours): nearly all have ended by then and are
+# struck out together, so that the timer reads of none.
+HEAL_PLANNED = 6 * HEAL_EVERY
 # How long the agenda is tended at a time (ours): its timer comes every minute.
 TEND_TIME = timedelta(seconds=45)
 # How long a line stands whose claim or run is not there yet (ours): longer than any function lives that has written

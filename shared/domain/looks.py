@@ -11,16 +11,16 @@ from shared.domain.operation import Operation
 # A look comes late by at most this share of the time that the operation has taken so far (ours), and the shortest and
 # the longest wait, in Retry-Afters: somebody, or a run, waits for the end.
 AWAITED_SHARE, AWAITED = 1 / 4, (1, 8)
-# The same where nobody waits: most assessments end before the first look, and one look is all they cost. A sweep of
-# Resource Graph brings it forward.
-PLANNED_SHARE, PLANNED = 1, (8, 32)
+# The wait where nobody waits, in Retry-Afters (ours): Resource Graph shows the ends of most before it is over
+# (domain/planned.py, LOOKS).
+PLANNED = 32
 
 
 def next_look(operation: Operation, retry_after: int, now: datetime) -> int:
     """Seconds until the next look, never fewer than Azure's `retry_after` and not beyond the operation's deadline."""
-    share, (least, most) = (PLANNED_SHARE, PLANNED) if operation.planned else (AWAITED_SHARE, AWAITED)
+    least, most = (PLANNED, PLANNED) if operation.planned else AWAITED
     unit = max(1, retry_after)
     taken = (now - (operation.sent or now)).total_seconds()
-    wait = min(max(taken * share, unit * least), unit * most)
+    wait = min(max(taken * AWAITED_SHARE, unit * least), unit * most)
     left = (operation.deadline - now).total_seconds()
     return max(unit, math.ceil(min(wait, left)))

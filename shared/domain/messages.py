@@ -24,12 +24,43 @@ class SweepMachines(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StartAssessment(msgspec.Struct, frozen=True, kw_only=True):
-    """Assess a machine. With a `slot`, it was planned: claimed then, and only if it is still due."""
+    """Send the assessment that a machine is claimed for."""
 
     machine: str
     attempt: str
     requested_by: str
-    slot: datetime | None = None
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """One machine of a plan: its attempt, and the instant at which Azure's throttle has room for it."""
+
+    machine: str
+    attempt: str
+    slot: datetime
+
+
+class StartPlanned(msgspec.Struct, frozen=True, kw_only=True):
+    """Assess machines of one subscription and region, each claimed then, and only if it is still due.
+
+    `due` is when the agenda looks after them for the first time.
+    """
+
+    requested_by: str
+    due: datetime
+    machines: tuple[Planned, ...]
+
+
+class FollowPlanned(msgspec.Struct, frozen=True, kw_only=True):
+    """Look in Resource Graph how these machines' planned assessments ended; `unit` is Azure's Retry-After, seconds.
+
+    `first` is the attempt by which their lines on the agenda stand together.
+    """
+
+    first: str
+    due: datetime
+    machines: tuple[Planned, ...]
+    unit: int
+    look: int = 0
 
 
 class StartInstallation(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +111,8 @@ Message = (
     ListSubscription
     | SweepMachines
     | StartAssessment
+    | StartPlanned
+    | FollowPlanned
     | StartInstallation
     | AdvanceRun
     | FollowOperation
@@ -91,6 +124,8 @@ QUEUES: dict[type[Message], str] = {
     ListSubscription: "inventory",
     SweepMachines: "inventory-sweeps",
     StartAssessment: "assessments",
+    StartPlanned: "planned-assessments",
+    FollowPlanned: "planned-results",
     StartInstallation: "installations",
     AdvanceRun: "runs",
     FollowOperation: "operations",

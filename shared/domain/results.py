@@ -78,8 +78,13 @@ def is_news(record: Record, found: Assessment) -> bool:
     return found.id == last.id and last.reason is not None and last.reason.code == "ResultsLate"
 
 
-def is_evidence(operation: Operation, found: Assessment) -> bool:
-    """Whether this result may be the operation's own, so that ARM is worth asking now."""
+def is_evidence(operation: Operation, found: Assessment, now: datetime) -> bool:
+    """Whether this result may be the operation's own, so that ARM is worth asking now.
+
+    Planned assessments that Azure accepted are looked at together (domain/planned.py) until their own look is due.
+    """
+    if operation.planned and operation.state is State.ACCEPTED and operation.look_at and now < operation.look_at:
+        return False
     looked_after = operation.state in (State.ACCEPTED, State.UNCONFIRMED)
     return looked_after and found.ended >= (operation.sent or operation.claimed)
 

@@ -1,14 +1,14 @@
 """Table `agenda`: partition = shard, row = due instant + what to look after. What stands here cannot be forgotten."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
 from shared.domain.agenda import Item
 from shared.domain.resource_id import encode_key
-from shared.store.table import Conflict, Delete, Insert, Row, Table
+from shared.store.table import Conflict, Delete, Insert, Merge, Row, Table
 
 # Partitions the agenda is spread over; one handles 2,000 entities a second. Source: Table Storage scalability targets.
 SHARDS = 4
@@ -35,6 +35,20 @@ class Agenda:
         except Conflict:
             return
 
+    def add_all(self, items: Sequence[Item], due: datetime) -> None:
+        """Items that come and go together, at most a hundred: one transaction. Adding them twice changes nothing."""
+        self._table.transact([Merge(_row(item, due, items[0].id)) for item in items])
+
+    def strike(self, items: Sequence[Item], due: datetime, first: str) -> None:
+        """Some of those that were added together, `first` being the first one's id, are closed.
+
+        Quietly nothing when one of them does not stand there any more: whoever tends the agenda strikes out the others.
+        """
+        try:
+            self._table.transact([Delete(_row(item, due, first)) for item in items])
+        except Conflict:
+            return
+
     def due(self, now: datetime, first: int = 0) -> Iterator[Entry]:
         """Everything due at this instant, to the millisecond, from shard `first` on; oldest first in each shard."""
         for shard in ((first + number) % SHARDS for number in range(SHARDS)):
@@ -55,7 +69,7 @@ class Agenda:
 
     def postpone(self, entry: Entry, due: datetime) -> bool:
         """Move an item to a later instant in one transaction; False when another instance was quicker."""
-        later = _row(entry.item, due)
+        later = msgspec.structs.replace(_row(entry.item, due), partition=entry.row.partition)
         if later.key == entry.row.key:
             return True
         try:
@@ -77,8 +91,9 @@ class Agenda:
         return datetime.fromisoformat(min(first).partition("|")[0]) if first else None
 
 
-def _row(item: Item, due: datetime) -> Row:
-    shard = zlib.crc32(f"{item.kind}|{item.id}".encode()) % SHARDS
+def _row(item: Item, due: datetime, first: str = "") -> Row:
+    """`first`: the id by which items that come and go together share a shard."""
+    shard = zlib.crc32(f"{item.kind}|{first or item.id}".encode()) % SHARDS
     key = f"{_instant(due)}|{item.kind}|{encode_key(item.machine)}|{encode_key(item.id)}"
     return Row(partition=str(shard), key=key, values={"item": msgspec.json.encode(item).decode()})
 

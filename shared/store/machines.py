@@ -4,7 +4,8 @@ Inventory, assessments and installations each set their own properties by merge,
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -36,6 +37,15 @@ class Machines:
     def in_scope(self, scope: str) -> Iterator[Record]:
         """All machines of one resource group (`sub|rg`), deleted ones too."""
         return (_record(row) for row in self._table.scan(scope) if "machine" in row.values)
+
+    def these(self, addresses: Iterable[MachineId]) -> dict[str, Record]:
+        """Those of these machines that are there, by the key of their address; a read for each resource group."""
+        scopes: dict[str, list[str]] = defaultdict(list)
+        for address in addresses:
+            scopes[address.scope].append(address.row)
+        found = (row for scope, rows in scopes.items() for row in self._table.scan(scope, min(rows), f"{max(rows)}~"))
+        records = (_record(row) for row in found if "machine" in row.values and row.key in scopes[row.partition])
+        return {record.machine.address.key: record for record in records}
 
     def from_row(self, scope: str, first: str) -> Iterator[tuple[str, Record]]:
         """Row keys and machines of one resource group, from row key `first` on."""

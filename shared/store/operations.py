@@ -26,15 +26,15 @@ class Operations:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def claim(self, operation: Operation) -> bool:
-        """Take the machine for this attempt; False when it is taken or the attempt exists already."""
+    def claim(self, operation: Operation) -> Held | None:
+        """Take the machine for this attempt; None when it is taken or the attempt exists already."""
         partition = parse_machine_id(operation.machine).key
         rows = [_row(partition, _IN_FLIGHT, operation), _row(partition, _attempt(operation.attempt), operation)]
         try:
-            self._table.transact([Insert(row) for row in rows])
+            etag, _ = self._table.transact([Insert(row) for row in rows])
         except Conflict:
-            return False
-        return True
+            return None
+        return Held(operation=operation, etag=etag)
 
     def refuse(self, ended: Operation) -> bool:
         """Record an attempt that ends before it holds the machine, so that it never can; False when it exists."""

@@ -133,20 +133,24 @@ class Table:
         check([change])
         return self._write(change)
 
-    def transact(self, changes: Sequence[Change]) -> None:
-        """All changes or none; they share one partition. Raises Conflict when any of them does."""
+    def transact(self, changes: Sequence[Change]) -> list[str]:
+        """All changes or none; they share one partition. Returns each row's new ETag (empty after a deletion).
+
+        Raises Conflict when any of them does.
+        """
         from azure.core.exceptions import HttpResponseError
         from azure.data.tables import TableTransactionError
 
         if not changes:
-            return
+            return []
         check(changes)
         try:
-            self._client.submit_transaction([_operation(change) for change in changes])
+            answers = self._client.submit_transaction([_operation(change) for change in changes])
         except TableTransactionError as error:
             raise _translated(error) from error
         except HttpResponseError as error:
             raise _translated(error) from error
+        return [str(answer.get("etag", "")) for answer in answers]
 
     def _write(self, change: Change) -> str:
         from azure.core import MatchConditions

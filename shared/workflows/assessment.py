@@ -6,21 +6,19 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-import msgspec
-
 from shared.cloud import patches
 from shared.cloud.azure import Azure
 from shared.cloud.clock import Clock
-from shared.domain.agenda import HEAL_EVERY, HEAL_PLANNED, Item, ItemKind
-from shared.domain.assessment import PLAN_AHEAD, PLAN_TIME, is_stale, plan_assessment
+from shared.domain.agenda import HEAL_EVERY, Item, ItemKind
+from shared.domain.assessment import PLAN_AHEAD, PLAN_TIME, plan_assessment
 from shared.domain.errors import RequestError, not_found
 from shared.domain.machine import Kind, Machine, Record
-from shared.domain.messages import CountFleet, StartAssessment
+from shared.domain.messages import CountFleet, Planned, StartAssessment, StartPlanned
 from shared.domain.operation import Operation, State, claim_assessment, is_turned_away
+from shared.domain.planned import Paced, first_tended, starts
 from shared.domain.reason import reason
 from shared.domain.request import SAME_REQUEST, attempt_id, days
 from shared.domain.resource_id import MachineId, parse_machine_id
-from shared.store.operations import Held
 from shared.store.store import Store
 from shared.store.table import Conflict
 from shared.workflows.identity import ended_as_lost, is_held
@@ -36,18 +34,25 @@ def plan_assessments(store: Store, oldest: timedelta, clock: Clock, new_id: Call
     Those for whom there is no slot within PLAN_AHEAD wait for a later plan. A plan that takes too long for one function
     stops, and the next one begins with the resource group where it stopped: none waits for ever.
     """
-    planned, began = 0, clock.now()
+    planned = 0
+    for machines in starts(_due(store, oldest, clock, new_id)):
+        message = StartPlanned(requested_by=PLANNER, due=first_tended(machines), machines=machines)
+        store.queues.send(message, max(0, _seconds(machines[-1].slot - clock.now())))
+        planned += len(machines)
+    store.queues.send(CountFleet())
+    log.info("assessments planned machines=%d", planned)
+    return planned
+
+
+def _due(store: Store, oldest: timedelta, clock: Clock, new_id: Callable[[], str]) -> Iterator[Paced]:
+    began = clock.now()
     for scope in _from_where_it_stopped(store):
         if clock.now() - began > PLAN_TIME:
             store.fleet.save_planner(scope)
             log.warning("assessments planned in part next=%s", scope)
-            break
-        planned += _plan(store, scope, oldest, clock.now(), new_id)
-    else:
-        store.fleet.save_planner("")
-    store.queues.send(CountFleet())
-    log.info("assessments planned machines=%d", planned)
-    return planned
+            return
+        yield from _plan(store, scope, oldest, clock.now(), new_id)
+    store.fleet.save_planner("")
 
 
 def _from_where_it_stopped(store: Store) -> Iterator[str]:
@@ -57,16 +62,20 @@ def _from_where_it_stopped(store: Store) -> Iterator[str]:
         yield from takewhile(lambda scope: scope < first, store.fleet.scopes_from(""))
 
 
-def _plan(store: Store, scope: str, oldest: timedelta, now: datetime, new_id: Callable[[], str]) -> int:
-    """One resource group; how many of its machines."""
+def _plan(store: Store, scope: str, oldest: timedelta, now: datetime, new_id: Callable[[], str]) -> list[Paced]:
+    """The machines of one resource group that are due and for which there is a slot."""
     plans = [(r.machine, plan_assessment(r, oldest, now)) for r in store.machines.in_scope(scope)]
     store.machines.set_watches(scope, [(machine, plan.watch) for machine, plan in plans if plan.watch])
     paced = list(_paced(store, [machine for machine, plan in plans if plan.due], now, now + PLAN_AHEAD))
     store.machines.mark_planned(scope, paced)
-    for machine, slot in paced:
-        message = StartAssessment(machine=machine.id, attempt=new_id(), requested_by=PLANNER, slot=slot)
-        store.queues.send(message, _seconds(slot - now))
-    return len(paced)
+    return [
+        Paced(
+            subscription=machine.address.subscription,
+            region=machine.location,
+            planned=Planned(machine=machine.id, attempt=new_id(), slot=slot),
+        )
+        for machine, slot in paced
+    ]
 
 
 def request_assessment(store: Store, address: MachineId, who: str, request_id: str, now: datetime) -> Operation:
@@ -80,22 +89,22 @@ def request_assessment(store: Store, address: MachineId, who: str, request_id: s
         return same or same_or_busy(store, address, attempt)
     ((machine, slot),) = _paced(store, [record.machine], now)
     operation = claim_assessment(machine.id, attempt, who, now, slot)
-    if not _claim(store, operation, now):
+    item = Item(kind=ItemKind.ASSESSMENT, id=attempt, since=now, machine=machine.id, closes_by=operation.deadline)
+    store.agenda.add(item, now + HEAL_EVERY)  # first, so that nothing claimed can be forgotten
+    if store.operations.claim(operation) is None:
         return same_or_busy(store, address, attempt)
     store.queues.send(StartAssessment(machine=machine.id, attempt=attempt, requested_by=who), _seconds(slot - now))
     log.info("assessment requested machine=%s attempt=%s", record.machine.id, attempt)
     return operation
 
 
-def start_assessment(azure: Azure, store: Store, message: StartAssessment, oldest: timedelta) -> None:
+def start_assessment(azure: Azure, store: Store, message: StartAssessment) -> None:
     """Send the assessment that this message asks for, unless it was sent already or is no longer wanted."""
     address, now = parse_machine_id(message.machine), azure.clock.now()
     record = store.machines.get(address)
     held = store.operations.in_flight(address)
     if record is None:
         return
-    if held is None and message.slot and is_stale(record, oldest, now) and not is_held(store, record):
-        held = _claim_planned(store, message, message.slot, now)
     if held is None or held.operation.attempt != message.attempt:
         log.info("assessment not started machine=%s attempt=%s reason=Superseded", message.machine, message.attempt)
         return
@@ -155,32 +164,24 @@ def same_or_busy(store: Store, address: MachineId, attempt: str) -> Operation:
     """
     same = store.operations.attempt(address, attempt)
     if same is None or is_turned_away(same):
+        _bring_forward(store, address)
         raise _busy(address)
     return same
+
+
+def _bring_forward(store: Store, address: MachineId) -> None:
+    """A planned assessment that nobody waited for stands in somebody's way: its end may be there to be seen."""
+    held = store.operations.in_flight(address)
+    if held and held.operation.planned and held.operation.state is State.ACCEPTED:
+        look = FollowOperation(
+            machine=held.operation.machine, attempt=held.operation.attempt, look=held.operation.looks
+        )
+        store.queues.send(look)
 
 
 def _busy(address: MachineId) -> RequestError:
     why = reason("OperationInFlight")
     return RequestError(409, "Conflict", f"{why.message} ({why.code})", str(address))
-
-
-def _claim_planned(store: Store, message: StartAssessment, slot: datetime, now: datetime) -> Held | None:
-    operation = claim_assessment(message.machine, message.attempt, message.requested_by, now, slot)
-    operation = msgspec.structs.replace(operation, planned=True)
-    return store.operations.in_flight(parse_machine_id(message.machine)) if _claim(store, operation, now) else None
-
-
-def _claim(store: Store, operation: Operation, now: datetime) -> bool:
-    """On the agenda first, so that nothing claimed can be forgotten."""
-    item = Item(
-        kind=ItemKind.ASSESSMENT,
-        id=operation.attempt,
-        since=now,
-        machine=operation.machine,
-        closes_by=operation.deadline,
-    )
-    store.agenda.add(item, now + (HEAL_PLANNED if operation.planned else HEAL_EVERY))
-    return store.operations.claim(operation)
 
 
 def _paced(

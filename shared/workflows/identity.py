@@ -15,12 +15,15 @@ log = logging.getLogger(__name__)
 
 
 def is_held(store: Store, record: Record) -> bool:
-    """Whether an operation of ours is in flight on the machine, here or at an address that it came from.
+    """Whether an operation of ours is in flight on the machine, here or at an address that it came from."""
+    return store.operations.in_flight(record.machine.address) is not None or is_held_elsewhere(store, record)
 
-    There only what was claimed before it left: another machine may stand there by now.
+
+def is_held_elsewhere(store: Store, record: Record) -> bool:
+    """Whether one is in flight at an address that the machine came from.
+
+    Only what was claimed before it left: another machine may stand there by now.
     """
-    if store.operations.in_flight(record.machine.address):
-        return True
     seen, origin = {record.machine.address.key}, record.identity.moved_from
     while origin and parse_machine_id(origin).key not in seen:
         address = parse_machine_id(origin)

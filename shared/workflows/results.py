@@ -4,8 +4,6 @@ Resource Graph decides nothing about an operation of ours: a result there only b
 """
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import msgspec
@@ -15,24 +13,19 @@ from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
 from shared.domain.agenda import ItemKind
 from shared.domain.logline import logline
-from shared.domain.machine import Assessment, Outcome
 from shared.domain.messages import FollowOperation, SweepResults
-from shared.domain.reason import reason
-from shared.domain.resource_id import MachineId, parse_machine_id
+from shared.domain.resource_id import parse_machine_id
 from shared.domain.results import (
     ERROR_WAIT,
-    LIST_PATIENCE,
     QUOTA_WAIT,
     Found,
     Sweep,
     ended,
     is_evidence,
-    is_news,
     plan_sweeps,
-    portions,
 )
-from shared.domain.update import Update
 from shared.store.store import Store
+from shared.workflows.published import news, record_published
 
 log = logging.getLogger(__name__)
 
@@ -76,25 +69,12 @@ def _later(store: Store, message: SweepResults, error: CloudError, now: datetime
 
 
 def _take(azure: Azure, store: Store, found: list[Found]) -> int:
-    """Record what is new. Each portion is recorded before the next is read, so that a retry has less to do."""
-    news = list(_news(store, found))
-    busy = _under_way(store) if news else frozenset()
-    free = [each for each in news if not (each.machine.key in busy and _is_ours(store, each))]
-    for portion in portions(free):
-        _record(store, portion, graph.pending(azure, portion), azure.clock.now())
-    return len(free)
-
-
-def _news(store: Store, found: Iterable[Found]) -> Iterator[Found]:
-    by_scope: dict[str, list[Found]] = defaultdict(list)
-    for each in found:
-        by_scope[each.machine.scope].append(each)
-    for scope, group in by_scope.items():
-        records = {record.machine.address.key: record for record in store.machines.in_scope(scope)}
-        for each in group:
-            record = records.get(each.machine.key)
-            if record and is_news(record, each.assessment):
-                yield each
+    """Record what is new and not of an operation of ours."""
+    new = list(news(store, found))
+    busy = _under_way(store) if new else frozenset()
+    now = azure.clock.now()
+    free = [each for each in new if not (each.machine.key in busy and _is_ours(store, each, now))]
+    return sum(1 for _ in record_published(azure, store, free))
 
 
 def _under_way(store: Store) -> frozenset[str]:
@@ -108,30 +88,13 @@ def _under_way(store: Store) -> frozenset[str]:
     return frozenset(parse_machine_id(machine).key for machine in machines)
 
 
-def _is_ours(store: Store, found: Found) -> bool:
+def _is_ours(store: Store, found: Found, now: datetime) -> bool:
     """Whether an operation of ours holds the machine. Its next look is brought forward: ARM itself is asked."""
     held = store.operations.in_flight(found.machine)
     if held is None:
         return False
     operation = held.operation
-    if is_evidence(operation, found.assessment):
+    if is_evidence(operation, found.assessment, now):
         look = FollowOperation(machine=operation.machine, attempt=operation.attempt, look=operation.looks)
         store.queues.send(look)
     return True
-
-
-def _record(store: Store, portion: list[Found], lists: dict[str, tuple[Update, ...]], now: datetime) -> None:
-    """Updates first, the machines' rows last: until they are written, the results stay news."""
-    done: dict[str, list[tuple[MachineId, Assessment]]] = defaultdict(list)
-    for each in portion:
-        result, listed = each.assessment, lists.get(str(each.machine).lower())
-        if result.pending and listed is None and result.outcome is not Outcome.FAILED:
-            if now < result.ended + LIST_PATIENCE:
-                continue  # its rows lag behind; a later sweep sees it again
-            result = msgspec.structs.replace(result, reason=reason("ResultsLate"))
-        elif result.outcome is not Outcome.FAILED:
-            store.updates.replace(each.machine, listed or ())
-        done[each.machine.scope].append((each.machine, result))
-    for scope, results in done.items():
-        store.history.add_assessments(results)
-        store.machines.set_published(scope, results)

@@ -56,13 +56,23 @@ def when_due(store: Store, record: Record, held: Held, now: datetime) -> tuple[H
     return held, seconds_to_wait(held.operation, now)
 
 
-def send(azure: Azure, store: Store, record: Record, held: Held, call: Callable[[datetime], Answer]) -> None:
-    """Record that the request is about to leave, let it leave, record the answer, and see to what comes next.
+Call = Callable[[datetime], Answer]
+"""Lets the request leave; given the last instant at which it may."""
 
-    `call` is given the last instant at which it may leave. Raises Conflict, before anything is sent, when somebody
-    else moved the operation on.
+
+def send(azure: Azure, store: Store, record: Record, held: Held, call: Call) -> None:
+    """Record that the request is about to leave, then as `leave`.
+
+    Raises Conflict, before anything is sent, when somebody else moved the operation on.
     """
-    held = store.operations.save(held, sending(held.operation, azure.clock.now()))
+    leave(azure, store, record, store.operations.save(held, sending(held.operation, azure.clock.now())), call)
+
+
+def leave(azure: Azure, store: Store, record: Record, held: Held, call: Call) -> Operation:
+    """Let a request leave that is on record as `sending`, record the answer, and see to what comes next.
+
+    A planned assessment that Azure accepted is looked at together with others, not by a message of its own.
+    """
     operation, answer = held.operation, call(leave_by(held.operation))
     if isinstance(answer, Accepted):
         operation = msgspec.structs.replace(operation, retry_after=answer.retry_after)
@@ -78,7 +88,9 @@ def send(azure: Azure, store: Store, record: Record, held: Held, call: Callable[
     if after.state is State.ENDED and after.kind is OperationKind.ASSESSMENT:
         record_unstarted(store, after)  # an installation's end is recorded by its run
     kept = _save(store, held, after, answer, azure.clock.now())
-    go_on(store, kept, delay)
+    if not (kept.planned and kept.state is State.ACCEPTED):
+        go_on(store, kept, delay)
+    return kept
 
 
 def go_on(store: Store, operation: Operation, delay: int) -> None:

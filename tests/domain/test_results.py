@@ -119,8 +119,8 @@ def test_a_deleted_machine_has_no_news() -> None:
     ],
 )
 def test_a_result_may_be_an_operations_own(state: State, *, expected: bool) -> None:
-    assert is_evidence(operation(state), assessment(ended=NOW)) is expected
-    assert not is_evidence(operation(state), assessment(ended=NOW - TICK)), "older than its start"
+    assert is_evidence(operation(state), assessment(ended=NOW), NOW) is expected
+    assert not is_evidence(operation(state), assessment(ended=NOW - TICK), NOW), "older than its start"
 
 
 def found(pending: Sequence[int]) -> list[Found]:

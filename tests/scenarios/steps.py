@@ -100,23 +100,23 @@ def _has(seen: Seen, pattern: str) -> bool:
     return re.search(pattern, seen.body) is not None
 
 
-CLAIM, SENDING = _batch("operations", "attempt", "claimed"), _row("PUT", "operations", r'"state": ?"sending"')
+AGENDA, CLAIM = _batch("agenda", "assessment"), _batch("operations", "attempt", "sending")
 ACCEPTED, END = _row("PUT", "operations", r'"state": ?"accepted"'), _batch("operations", "DELETE ", "inflight")
 
 INVENTORY = Step(name="inventory: machines read, not saved", after=False, fits=_batch("machines", '"seen"'))
 PLANNING = Step(name="planning: slots leased, no machine marked", after=False, fits=_batch("machines", '"planned"'))
 
 ASSESSING = (
-    Step(name="before the agenda's line", after=False, fits=_row("POST", "agenda")),
-    Step(name="on the agenda, not claimed", after=True, fits=_row("POST", "agenda")),
-    Step(name="claimed, not yet recorded as sending", after=True, fits=CLAIM),
-    Step(name="recorded as sending, nothing on the wire", after=True, fits=SENDING),
+    Step(name="before the agenda's lines", after=False, fits=AGENDA),
+    Step(name="on the agenda, not claimed", after=True, fits=AGENDA),
+    Step(name="about to claim", after=False, fits=CLAIM),
+    Step(name="claimed as sending, nothing on the wire", after=True, fits=CLAIM),
     Step(name="on the wire, not yet at Azure", after=False, fits=is_start),
     Step(name="Azure has accepted, its answer is on its way", after=True, fits=is_start),
     Step(name="the answer is here, not recorded", after=False, fits=ACCEPTED),
-    Step(name="accepted, the next look not asked for", after=False, fits=_message("operations")),
-    Step(name="concluding: updates written, no history", after=False, fits=_row("PATCH", "history")),
+    Step(name="all accepted, the look at them not asked for", after=False, fits=_message("planned-results")),
+    Step(name="concluding: updates written, no history", after=False, fits=_batch("history")),
     Step(name="concluding: all is written but the end", after=False, fits=END),
-    Step(name="the end is recorded, the message not deleted", after=True, fits=END),
+    Step(name="an end is recorded, the agenda's lines still stand", after=True, fits=END),
 )
 """In the order in which an assessment goes through them."""

@@ -13,7 +13,7 @@ from infra.local.stack import Stack
 from shared.cloud.clock import Clock
 from shared.domain.bucket import SLOT_LIFE
 from shared.domain.machine import Assessment, Kind, Machine, OperatingSystem, Outcome
-from shared.domain.messages import QUEUES, StartAssessment
+from shared.domain.messages import QUEUES, Planned, StartPlanned
 from shared.domain.operation import Operation, claim_assessment
 from shared.domain.resource_id import parse_machine_id
 from shared.store.store import Store
@@ -57,17 +57,18 @@ class Fleet:
     def now(self) -> datetime:
         return START + timedelta(seconds=self.seconds)
 
-    def plan(self) -> list[tuple[datetime, StartAssessment]]:
-        """One run of the planner: its messages and when each of them is seen."""
+    def plan(self) -> list[tuple[datetime, Planned]]:
+        """One run of the planner: the machines of its messages and when each is seen."""
         plan_assessments(self.store, timedelta(hours=24), Clock(lambda: self.now), lambda: str(uuid.uuid4()))
         now, self.seconds = self.seconds, self.seconds + 3600
-        sent = [stored for stored in list(self.queue.surface()) if stored.queue == QUEUES[StartAssessment]]
+        sent = [stored for stored in list(self.queue.surface()) if stored.queue == QUEUES[StartPlanned]]
         for stored in list(self.queue.visible):
             self.queue.delete(stored)
         self.seconds = now
         seen = [
-            (START + timedelta(seconds=stored.visible_at), msgspec.json.decode(stored.text, type=StartAssessment))
+            (START + timedelta(seconds=stored.visible_at), planned)
             for stored in sent
+            for planned in msgspec.json.decode(stored.text, type=StartPlanned).machines
         ]
         return sorted(seen, key=lambda pair: pair[0])
 
@@ -87,7 +88,6 @@ class Fleet:
         """Everything is planned, then nothing runs for so long, then all messages are there at once: the starts."""
         waiting = []
         for _, message in self.plan():
-            assert message.slot is not None
             operation = claim_assessment(message.machine, message.attempt, "", self.now, message.slot)
             assert self.store.operations.claim(operation)
             waiting.append((max(message.slot, START + outage), message.attempt, operation))

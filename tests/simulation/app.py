@@ -12,9 +12,11 @@ from shared.domain.messages import (
     AdvanceRun,
     CountFleet,
     FollowOperation,
+    FollowPlanned,
     ListSubscription,
     StartAssessment,
     StartInstallation,
+    StartPlanned,
     SweepMachines,
     SweepResults,
 )
@@ -29,6 +31,7 @@ from shared.workflows.installation import request_installation, start_installati
 from shared.workflows.inventory import plan_inventory, sweep_inventory
 from shared.workflows.listing import take_inventory
 from shared.workflows.operations import follow
+from shared.workflows.planned import follow_planned, start_planned
 from shared.workflows.poison import park_message, replay_message
 from shared.workflows.results import plan_results, sweep_results
 from shared.workflows.runs import advance_run
@@ -40,6 +43,8 @@ FUNCTIONS = {
     "inventory": "inventory_subscription",
     "inventory-sweeps": "inventory_sweep",
     "assessments": "assessment_start",
+    "planned-assessments": "assessments_start",
+    "planned-results": "assessments_follow",
     "installations": "installation_start",
     "runs": "run_advance",
     "operations": "operation_follow",
@@ -104,8 +109,8 @@ class Instance:
         match queue:
             case "inventory" | "inventory-sweeps" | "results":
                 self._sweep(queue, body)
-            case "assessments":
-                start_assessment(azure, store, _read(body, StartAssessment), ASSESSMENT_AGE)
+            case "assessments" | "planned-assessments" | "planned-results":
+                self._assess(queue, body)
             case "installations":
                 start_installation(azure, store, _read(body, StartInstallation), LONGEST_INSTALLATION)
             case "runs":
@@ -114,6 +119,15 @@ class Instance:
                 follow(azure, store, _read(body, FollowOperation))
             case "fleet":
                 count_fleet(store, _read(body, CountFleet), azure.clock, self._new_id)
+
+    def _assess(self, queue: str, body: bytes) -> None:
+        match queue:
+            case "assessments":
+                start_assessment(self.azure, self.store, _read(body, StartAssessment))
+            case "planned-assessments":
+                start_planned(self.azure, self.store, _read(body, StartPlanned), ASSESSMENT_AGE)
+            case "planned-results":
+                follow_planned(self.azure, self.store, _read(body, FollowPlanned))
 
     def _sweep(self, queue: str, body: bytes) -> None:
         match queue:

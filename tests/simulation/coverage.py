@@ -10,7 +10,7 @@ ENOUGH = 20
 
 OPERATIONS = {f"operation {old} -> {new}" for old, news in operation.TRANSITIONS.items() for new in news}
 RUN_MACHINES = {f"run machine {old} -> {new}" for old, news in run.TRANSITIONS.items() for new in news}
-BEGINNINGS = {"operation new -> claimed", "run machine new -> waiting"}
+BEGINNINGS = {"operation new -> claimed", "operation new -> sending", "run machine new -> waiting"}
 CRASHES = {f"{point} {side}" for point in (*COMMON, *RARE) for side in ("before", "after")}
 UNASKED = {f"{point} {side}" for point in RACES for side in ("before", "after")}
 

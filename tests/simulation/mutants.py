@@ -20,13 +20,13 @@ from tests.simulation.world import Parts
 class NoClaimTransaction(Operations):
     """Looks first, then writes both rows whatever is there by then."""
 
-    def claim(self, operation: Operation) -> bool:
+    def claim(self, operation: Operation) -> Held | None:
         address = parse_machine_id(operation.machine)
         if self.in_flight(address) or self.attempt(address, operation.attempt):
-            return False
-        for key in ("inflight", f"attempt|{operation.attempt}"):
-            self._table.write(Merge(_row(operation, key)))
-        return True
+            return None
+        etag = self._table.write(Merge(_row(operation, "inflight")))
+        self._table.write(Merge(_row(operation, f"attempt|{operation.attempt}")))
+        return Held(operation=operation, etag=etag)
 
 
 class NoETag(Operations):

@@ -34,8 +34,16 @@ RARE = _points(
     agenda_timer="agenda.transact queue.send run.scan",
     assessment_request="agenda.write buckets.get buckets.write operations.transact queue.send",
     assessment_start="""
-        agenda.write arm.assessPatches arm.machine buckets.get buckets.write machines.write operations.transact
-        poison.write queue.send
+        arm.assessPatches arm.machine buckets.get buckets.write machines.write operations.transact poison.write
+        queue.send
+    """,
+    assessments_follow="""
+        agenda.transact arm.graph queue.send history.transact history.write machines.scan machines.transact
+        operations.get operations.transact updates.scan updates.transact poison.write
+    """,
+    assessments_start="""
+        agenda.transact arm.assessPatches arm.machine buckets.get buckets.write machines.scan operations.transact
+        operations.write poison.write queue.send
     """,
     assessment_timer="buckets.get buckets.write fleet.get fleet.scan fleet.write machines.transact queue.send",
     fleet_count="poison.write",
@@ -54,5 +62,6 @@ RARE = _points(
 )
 """Seldom met: seeds aim at them."""
 
-RACES = _points(installation_request="operations.write")
-"""Only where two requests meet within a step: known, and not asked to be met."""
+RACES = _points(assessments_start="machines.get machines.write operations.get", installation_request="operations.write")
+"""Only where two requests meet within a step, or an answer comes after its operation moved on: known, and not asked to
+be met."""

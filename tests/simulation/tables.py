@@ -55,12 +55,12 @@ class TableAccount:
     def row(self, partition: str, key: str, stored: _Stored) -> Row:
         return Row(partition=partition, key=key, values=dict(stored.values), etag=stored.etag)
 
-    def commit(self, table: str, changes: Sequence[Change]) -> str:
-        """All or none. Returns the last row's new ETag. Raises Conflict."""
+    def commit(self, table: str, changes: Sequence[Change]) -> list[str]:
+        """All or none. Returns each row's new ETag. Raises Conflict."""
         partition = self.partitions(table).setdefault(changes[0].row.partition, {})
         for change in changes:
             self._ensure_possible(partition, change)
-        return [self._apply(table, partition, change) for change in changes][-1]
+        return [self._apply(table, partition, change) for change in changes]
 
     def touch(self, table: str, partition: str, key: str) -> None:
         """Somebody else wrote the same values again: only the ETag is another."""
@@ -125,13 +125,14 @@ class TwinTable(Table):
         step = Step(self._name, "write", _said([change]))
         if isinstance(change, Delete) and not change.row.etag:
             return self._hub.io(step, lambda: self._delete_whatever(change))
-        return self._hub.io(step, lambda: self._account.commit(self._name, [change]))
+        return self._hub.io(step, lambda: self._account.commit(self._name, [change])[0])
 
-    def transact(self, changes: Sequence[Change]) -> None:
+    def transact(self, changes: Sequence[Change]) -> list[str]:
         if not changes:
-            return
+            return []
         check(changes)
-        self._hub.io(Step(self._name, "transact", _said(changes)), lambda: self._account.commit(self._name, changes))
+        step = Step(self._name, "transact", _said(changes))
+        return self._hub.io(step, lambda: self._account.commit(self._name, changes))
 
     def _get(self, partition: str, key: str) -> Row | None:
         stored = self._account.partitions(self._name).get(partition, {}).get(key)
@@ -144,7 +145,7 @@ class TwinTable(Table):
 
     def _delete_whatever(self, change: Delete) -> str:
         try:
-            return self._account.commit(self._name, [change])
+            return self._account.commit(self._name, [change])[0]
         except Conflict:
             return ""
 

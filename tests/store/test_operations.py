@@ -117,7 +117,7 @@ def test_of_two_claims_at_once_exactly_one_wins(operations: Operations) -> None:
 
     def claim(barrier: Barrier, name: str) -> bool:
         barrier.wait(timeout=30)
-        return operations.claim(attempt(name))
+        return operations.claim(attempt(name)) is not None
 
     with ThreadPoolExecutor(2) as pool:
         for number in range(ROUNDS):
@@ -135,7 +135,7 @@ def test_of_two_equal_claims_at_once_exactly_one_wins(operations: Operations) ->
 
     def claim(barrier: Barrier, name: str) -> bool:
         barrier.wait(timeout=30)
-        return operations.claim(attempt(name))
+        return operations.claim(attempt(name)) is not None
 
     with ThreadPoolExecutor(2) as pool:
         for number in range(ROUNDS):

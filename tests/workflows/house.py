@@ -18,10 +18,12 @@ from shared.domain.messages import (
     AdvanceRun,
     CountFleet,
     FollowOperation,
+    FollowPlanned,
     ListSubscription,
     Message,
     StartAssessment,
     StartInstallation,
+    StartPlanned,
     SweepMachines,
     SweepResults,
 )
@@ -34,6 +36,7 @@ from shared.workflows.installation import request_installation, start_installati
 from shared.workflows.inventory import plan_inventory, sweep_inventory
 from shared.workflows.listing import take_inventory
 from shared.workflows.operations import follow
+from shared.workflows.planned import follow_planned, start_planned
 from shared.workflows.results import plan_results, sweep_results
 from shared.workflows.runs import advance_run
 from tests.cloud.world import Json, World, address_of, everything
@@ -212,8 +215,8 @@ class House(World):
         match message:
             case ListSubscription() | SweepMachines() | SweepResults():
                 self._read(message)
-            case StartAssessment():
-                start_assessment(self.azure, self.store, message, OLDEST)
+            case StartAssessment() | StartPlanned() | FollowPlanned():
+                self._assess(message)
             case StartInstallation():
                 start_installation(self.azure, self.store, message, LONGEST)
             case AdvanceRun():
@@ -222,6 +225,15 @@ class House(World):
                 follow(self.azure, self.store, message)
             case CountFleet():
                 count_fleet(self.store, message, self.azure.clock, lambda: str(uuid.uuid4()))
+
+    def _assess(self, message: StartAssessment | StartPlanned | FollowPlanned) -> None:
+        match message:
+            case StartAssessment():
+                start_assessment(self.azure, self.store, message)
+            case StartPlanned():
+                start_planned(self.azure, self.store, message, OLDEST)
+            case FollowPlanned():
+                follow_planned(self.azure, self.store, message)
 
     def _read(self, message: ListSubscription | SweepMachines | SweepResults) -> None:
         match message:

@@ -7,7 +7,7 @@ from shared.domain.agenda import HEAL_EVERY, UNBORN_LIFE, Item, ItemKind
 from shared.domain.errors import RequestError
 from shared.domain.installation import read_installation
 from shared.domain.machine import OperatingSystem, Outcome
-from shared.domain.messages import FollowOperation, StartAssessment, StartInstallation
+from shared.domain.messages import FollowOperation, StartInstallation, StartPlanned
 from shared.domain.operation import SENDING_PATIENCE, UNCONFIRMED_PATIENCE, Operation, State, claim_assessment, sending
 from shared.domain.run import PERMIT_LIFE, RunMachine, Step, install_now
 from tests.cloud.world import Json, everything
@@ -123,7 +123,7 @@ def test_a_claim_that_comes_long_after_its_agenda_line_is_not_forgotten(house: H
 def test_a_planned_assessment_whose_message_was_lost_is_planned_again(house: House) -> None:
     machine = house.know(house.one(vm=True))
     assert house.plan() == 1
-    assert any(isinstance(letter.message, StartAssessment) for letter in house.lose())
+    assert any(isinstance(letter.message, StartPlanned) for letter in house.lose())
     house.clock.advance(30 * 60)
     assert house.plan() == 0, "it may still wait for its turn"
     house.clock.advance(15 * 60)

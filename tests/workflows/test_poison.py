@@ -4,7 +4,7 @@ import pytest
 
 from shared.domain.errors import RequestError
 from shared.domain.machine import Outcome
-from shared.domain.messages import StartAssessment
+from shared.domain.messages import Planned, StartAssessment, StartPlanned
 from shared.domain.poison import message_id
 from shared.workflows.health import read_health
 from shared.workflows.poison import MOST_REPLAYED, discard_message, park_message, replay_message, replay_queue
@@ -87,7 +87,9 @@ def test_an_unknown_message_cannot_be_replayed(house: House, queue: str, message
 
 def test_a_message_about_a_machine_nobody_knows_is_nothing(house: House) -> None:
     stranger = house.fleet[0]["id"] + "-no"
-    house.deliver(StartAssessment(machine=stranger, attempt="a", requested_by="x", slot=house.now))
+    house.deliver(StartAssessment(machine=stranger, attempt="a", requested_by="x"))
+    planned = (Planned(machine=stranger, attempt="a", slot=house.now),)
+    house.deliver(StartPlanned(requested_by="x", due=house.now, machines=planned))
     assert house.posts(stranger) == []
     assert house.lose() == []
 

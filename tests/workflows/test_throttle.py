@@ -53,7 +53,7 @@ def test_the_bucket_is_blocked_for_every_other_machine_in_it(house: House) -> No
     near = [each for each in neighbours if place(house, each) == place(house, machine)]
     house.lose()
     house.plan()
-    due = {letter.text: letter.due for letter in house.waiting() if letter.queue == "assessments"}
+    due = {letter.text: letter.due for letter in house.waiting() if letter.queue == "planned-assessments"}
     for each in neighbours:
         (waits,) = [time for text, time in due.items() if each["id"] in text]
         assert (waits >= blocked) == (each in near), each["id"]

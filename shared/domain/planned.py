@@ -1,0 +1,109 @@
+"""Planned assessments: many machines go together, from the plan to the end. Nobody waits for any one of them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+
+import msgspec
+from msgspec.structs import replace
+
+from shared.domain.agenda import HEAL_PLANNED, Item, ItemKind
+from shared.domain.bucket import SLOT_LIFE
+from shared.domain.machine import Assessment, Outcome
+from shared.domain.messages import Planned
+from shared.domain.operation import Operation, State, claim_assessment, sending
+from shared.domain.results import Found
+
+# Machines that are started by one message (ours): at 35 s a start at worst (domain/run.py), START_TIME ends it first.
+LARGEST_START = 20
+# How far apart the slots of those may be (ours): all start at the last one's, so none of them is too old then.
+START_SPREAD = SLOT_LIFE / 2
+# How long one message goes on starting (ours), within the five minutes of a function (host.json).
+START_TIME = timedelta(minutes=2)
+# Waits before each look in Resource Graph, in Azure's own Retry-After. Together less than the wait before the first
+# look at a single operation (domain/looks.py), which is for those that no look here has seen the end of.
+LOOKS = (4, 4, 8, 12)
+# Clocks of Azure's parts agree to this (ours; the same as in cloud/clock.py).
+NOISE = timedelta(seconds=2)
+
+
+class Paced(msgspec.Struct, frozen=True, kw_only=True):
+    """A planned assessment, and the throttle that its slot is leased from."""
+
+    subscription: str
+    region: str
+    planned: Planned
+
+
+def starts(paced: Iterable[Paced]) -> Iterator[tuple[Planned, ...]]:
+    """Those that one message starts: of one throttle, with slots near each other.
+
+    They come subscription by subscription, those of a throttle in order of their slots, and none is kept back longer
+    than its subscription's last.
+    """
+    for _, group in groupby(paced, key=lambda each: each.subscription):
+        together: dict[str, list[Planned]] = defaultdict(list)
+        for each in group:
+            waiting = together[each.region]
+            if waiting and _is_full(waiting, each.planned):
+                yield tuple(waiting)
+                waiting.clear()
+            waiting.append(each.planned)
+        yield from (tuple(waiting) for waiting in together.values())
+
+
+def _is_full(together: Sequence[Planned], following: Planned) -> bool:
+    return len(together) == LARGEST_START or following.slot - together[0].slot > START_SPREAD
+
+
+def first_tended(machines: Sequence[Planned]) -> datetime:
+    """When the agenda looks after them for the first time."""
+    return machines[-1].slot + HEAL_PLANNED
+
+
+def are_usable(machines: Iterable[Planned], now: datetime) -> bool:
+    """Whether every slot is still good."""
+    return all(now <= each.slot + SLOT_LIFE for each in machines)
+
+
+def line(planned: Planned, since: datetime) -> Item:
+    """Its line on the agenda."""
+    closes_by = claim(planned, "", planned.slot).deadline
+    return Item(kind=ItemKind.ASSESSMENT, id=planned.attempt, since=since, machine=planned.machine, closes_by=closes_by)
+
+
+def claim(planned: Planned, requested_by: str, now: datetime) -> Operation:
+    """The claim of a machine whose request is about to leave: one row says both."""
+    claimed = claim_assessment(planned.machine, planned.attempt, requested_by, now, planned.slot)
+    return sending(replace(claimed, planned=True), now)
+
+
+def next_look(look: int, unit: int) -> int | None:
+    """Seconds until this look in Resource Graph; None when there is none any more."""
+    return LOOKS[look] * max(1, unit) if look < len(LOOKS) else None
+
+
+def proves(operation: Operation, found: Assessment) -> bool:
+    """Whether a result in Resource Graph is the end of this planned assessment.
+
+    It began after our request had left, so it is no older one; a machine does one thing at a time, and what Azure
+    broke off for something newer does not succeed. Whatever else it says, Azure itself is asked.
+    """
+    return _may_be(operation, found) and found.started_by != "Platform" and found.outcome is Outcome.SUCCEEDED
+
+
+def is_doubtful(operation: Operation, found: Assessment) -> bool:
+    """Whether it may be the end, and Azure itself has to say how it ended."""
+    return _may_be(operation, found) and not proves(operation, found)
+
+
+def credited(operation: Operation, found: Found) -> Found:
+    """The result, with who asked for it."""
+    return replace(found, assessment=replace(found.assessment, requested_by=operation.requested_by))
+
+
+def _may_be(operation: Operation, found: Assessment) -> bool:
+    if not operation.planned or operation.state is not State.ACCEPTED or operation.sent is None:
+        return False
+    return found.started >= operation.sent - NOISE

@@ -1,0 +1,145 @@
+"""Planned assessments: many by one message, each of them once; what no look together sees is seen by itself."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.agenda import HEAL_PLANNED
+from shared.domain.bucket import SLOT_LIFE
+from shared.domain.errors import RequestError
+from shared.domain.machine import Outcome
+from shared.domain.messages import FollowOperation, FollowPlanned, StartPlanned
+from shared.domain.operation import State
+from tests.cloud.world import Json, address_of
+from tests.workflows.house import House
+
+
+def planned(house: House, machines: list[Json]) -> list[StartPlanned]:
+    """These become known and are planned; the messages, taken off their queue."""
+    house.know(*machines)
+    house.lose()
+    assert house.plan() == len(machines)
+    return [letter.message for letter in house.lose() if isinstance(letter.message, StartPlanned)]
+
+
+def healthy(house: House) -> list[Json]:
+    return [each for each in house.fleet if each["script"] == "healthy"]
+
+
+def test_a_message_that_comes_again_starts_nothing_twice(house: House) -> None:
+    machines = healthy(house)
+    for message in planned(house, machines):
+        for _ in range(3):
+            house.deliver(message)
+    house.live(30)
+    for machine in machines:
+        assert [post["status"] for post in house.posts(machine["id"])] == [202], machine["id"]
+        assert house.record(machine).assessment
+        assert house.in_flight(machine) is None
+    assert house.store.agenda.oldest() is None
+
+
+def test_machines_of_a_throttle_are_one_message_and_one_query(house: House) -> None:
+    for message in planned(house, healthy(house)):
+        groups = {address_of({"id": each.machine}).subscription for each in message.machines}
+        assert len(groups) == 1
+        before = len(house.sandbox.seen)
+        house.deliver(message)
+        assert len(house.sandbox.seen) - before == len(message.machines)
+
+
+def test_a_message_that_is_late_waits_for_new_slots(house: House) -> None:
+    (machine, *_) = healthy(house)
+    (message,) = planned(house, [machine])
+    house.clock.advance(SLOT_LIFE.total_seconds() + 1)
+    subscription, region = address_of(machine).subscription, house.record(machine).machine.location
+    house.store.buckets.block(subscription, region, 300, house.now)
+    house.deliver(message)
+    assert house.posts(machine["id"]) == []
+    (later,) = house.waiting()
+    assert later.due >= house.now + timedelta(seconds=300)
+    house.run()
+    assert [post["status"] for post in house.posts(machine["id"])] == [202]
+
+
+def test_a_failed_one_is_asked_about_and_ends_with_azures_reason(house: House) -> None:
+    machine = next(each for each in house.fleet if each["expected"]["assessment"]["outcome"] == "Failed")
+    (message,) = planned(house, [machine])
+    house.deliver(message)
+    asked = []
+    while house.waiting():
+        asked.append(house.step().message)
+    assert any(isinstance(each, FollowOperation) for each in asked)
+    record = house.record(machine)
+    assert record.assessment
+    assert record.assessment.outcome is Outcome.FAILED
+    assert record.assessment.reason
+    assert record.assessment.reason.detail
+
+
+def test_what_is_done_meanwhile_is_not_done_again(house: House) -> None:
+    (machine, *_) = healthy(house)
+    (message,) = planned(house, [machine])
+    asked = house.assess(machine)
+    house.run()
+    assert house.attempt(machine, asked.attempt).state is State.ENDED
+    house.deliver(message)
+    assert len(house.posts(machine["id"])) == 1
+    assert house.in_flight(machine) is None
+
+
+def test_a_machine_that_is_held_is_left_alone(house: House) -> None:
+    (machine, *_) = healthy(house)
+    (message,) = planned(house, [machine])
+    asked = house.assess(machine)
+    house.deliver(message)
+    held = house.in_flight(machine)
+    assert held
+    assert held.attempt == asked.attempt
+    assert house.posts(machine["id"]) == []
+
+
+def test_lost_looks_are_made_by_the_agenda(house: House) -> None:
+    (machine, *_) = healthy(house)
+    (message,) = planned(house, [machine])
+    house.deliver(message)
+    (look,) = house.lose()
+    assert isinstance(look.message, FollowPlanned)
+    house.live(HEAL_PLANNED.total_seconds() / 60 + 60)
+    assert house.record(machine).assessment
+    assert house.in_flight(machine) is None
+    assert len(house.posts(machine["id"])) == 1
+
+
+def test_resource_graph_failing_delays_the_look(house: House) -> None:
+    (machine, *_) = healthy(house)
+    (message,) = planned(house, [machine])
+    house.deliver(message)
+    house.fault(429, "/providers/Microsoft.ResourceGraph", times=1)
+    house.live(40)
+    assert house.record(machine).assessment
+    assert house.in_flight(machine) is None
+
+
+def test_somebody_who_is_turned_away_brings_the_end_forward(house: House) -> None:
+    (machine, *_) = healthy(house)
+    (message,) = planned(house, [machine])
+    house.deliver(message)
+    house.lose()
+    with pytest.raises(RequestError) as refusal:
+        house.install(machine)
+    assert refusal.value.status == 409
+    assert any(isinstance(letter.message, FollowOperation) for letter in house.waiting())
+
+
+def test_one_machine_that_azure_refuses_keeps_no_other(house: House) -> None:
+    machines = healthy(house)
+    messages = planned(house, machines)
+    house.fault(403, f"{address_of(machines[0]).name}/assessPatches", times=1)
+    for message in messages:
+        house.deliver(message)
+    house.live(30)
+    refused = house.record(machines[0])
+    assert refused.refusal
+    assert refused.refusal.reason.code == "StartRefused"
+    assert all(house.record(each).assessment for each in machines[1:])
