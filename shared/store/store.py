@@ -1,4 +1,11 @@
-"""Every table and the queues in one value, built once by wiring."""
+"""Every table and the queues in one value, built once by wiring.
+
+Configurations and assignments are imported by wiring when it builds them: no cold start pays for their calendar.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,6 +23,10 @@ from shared.store.results import Results
 from shared.store.runs import Runs
 from shared.store.updates import Updates
 
+if TYPE_CHECKING:
+    from shared.store.assignments import Assignments
+    from shared.store.configurations import Configurations
+
 
 class Store(msgspec.Struct, frozen=True, kw_only=True):
     """What we remember."""
@@ -25,6 +36,8 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     updates: Updates
     operations: Operations
     runs: Runs
+    configurations: Configurations
+    assignments: Assignments
     agenda: Agenda
     buckets: Buckets
     history: History
