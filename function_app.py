@@ -5,6 +5,7 @@ import azure.functions as func
 from functions import (
     agenda,
     assessment,
+    configurations,
     fallback,
     fleet,
     health,
@@ -28,6 +29,7 @@ CAPABILITIES = (
     operations,
     agenda,
     machines,
+    configurations,
     fleet,
     health,
     poison,

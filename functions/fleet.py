@@ -1,6 +1,5 @@
 """The fleet: filtered pages of machines, and the summary."""
 
-import base64
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +8,7 @@ import msgspec
 
 from functions.bodies import overview
 from functions.queue import CONNECTION, handle
-from functions.web import Call, answer, next_link, page_size, reply
+from functions.web import Call, answer, next_link, page_size, page_token, reply
 from shared.domain.errors import RequestError, invalid
 from shared.domain.fleet import Status
 from shared.domain.index import Cursor, Filter
@@ -47,7 +46,9 @@ def fleet_count(msg: func.QueueMessage) -> None:
 
 def _machines(call: Call) -> func.HttpResponse:
     now = call.services.azure.clock.now()
-    page = list_machines(call.services.store, _filter(call), page_size(call, PAGE, LARGEST_PAGE), _cursor(call), now)
+    page = list_machines(
+        call.services.store, _filter(call), page_size(call, PAGE, LARGEST_PAGE), page_token(call, Cursor), now
+    )
     body: dict[str, Any] = {"value": [overview(record) for record in page.records], "asOf": page.as_of}
     if page.next:
         body["nextLink"] = next_link(call, "fleet/machines", page.next)
@@ -87,13 +88,3 @@ def _filter(call: Call) -> Filter:
         status=given.get("status", ""),
         tags=tuple(tag for tag in given.get("tag", "").split(",") if tag),
     )
-
-
-def _cursor(call: Call) -> Cursor | None:
-    token = call.request.params.get("$skiptoken", "")
-    if not token:
-        return None
-    try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(token.encode()), type=Cursor)
-    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
-        raise invalid("$skiptoken", "The page token is not one of ours; use nextLink as it was given.") from error

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import azure.functions as func
 import msgspec
 
+from shared.domain.condition import Condition, is_known
 from shared.domain.errors import RequestError, invalid
 from shared.domain.logline import logline
 from shared.domain.reading import decode_body
@@ -23,6 +24,8 @@ MACHINE = "subscriptions/{subscription}/resourceGroups/{group}/providers/{provid
 LARGEST_BODY = 256 * 1024  # bytes; Azure's installPatches bodies are a few kilobytes (ours)
 # The first version with on-demand patching; every later one is taken, for SDKs and the CLI each bring their own.
 OLDEST_VERSION = "2020-06-01"
+# The first stable version with dynamic scopes, the one that the current SDK sends (design, "the API is Azure's").
+MAINTENANCE_VERSION = "2023-04-01"
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-(preview|beta|alpha))?")
 _REQUEST_ID = "x-ms-client-request-id"
 LONGEST_LOGGED = 200  # characters of what a caller wrote, in one log line (ours)
@@ -84,15 +87,28 @@ def reply(body: Body, status: int = 200, headers: dict[str, str] | None = None) 
     )
 
 
-def require_version(call: Call) -> str:
+def resource_reply(call: Call, body: Body, etag: str, status: int = 200) -> func.HttpResponse:
+    """A resource with its ETag; 304 to a reader who has it already."""
+    if call.request.method == "GET" and is_known(condition(call), etag):
+        return func.HttpResponse(status_code=304, headers={"ETag": etag})
+    return reply(body, status, {"ETag": etag})
+
+
+def condition(call: Call) -> Condition:
+    """`If-Match` and `If-None-Match`."""
+    headers = call.request.headers
+    return Condition(if_match=headers.get("If-Match", ""), if_none_match=headers.get("If-None-Match", ""))
+
+
+def require_version(call: Call, oldest: str = OLDEST_VERSION) -> str:
     """The api-version, as ARM requires one. Raises RequestError 400."""
     version: str = call.request.params.get("api-version", "")
     if not version:
         raise RequestError(
             400, "MissingApiVersionParameter", "The api-version query parameter is required.", "api-version"
         )
-    if not _VERSION.fullmatch(version) or version < OLDEST_VERSION:
-        message = f"The api-version '{version}' is not supported; use {OLDEST_VERSION} or newer."
+    if not _VERSION.fullmatch(version) or version < oldest:
+        message = f"The api-version '{version}' is not supported; use {oldest} or newer."
         raise RequestError(400, "InvalidApiVersionParameter", message, "api-version")
     return version
 
@@ -117,12 +133,23 @@ def page_size(call: Call, default: int, most: int) -> int:
     return int(text)
 
 
+def page_token(call: Call, kind: type[_Kind]) -> _Kind | None:
+    """`$skiptoken`, where a list goes on. Raises RequestError 400 for one that is not ours."""
+    token = call.request.params.get("$skiptoken", "")
+    if not token:
+        return None
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(token.encode()), type=kind)
+    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+        raise invalid("$skiptoken", "The page token is not one of ours; use nextLink as it was given.") from error
+
+
 def next_link(call: Call, path: str, token: msgspec.Struct) -> str:
     """An absolute URL that repeats this request's filters and goes on where it stopped."""
     kept = [(name, value) for name, value in call.request.params.items() if name != "$skiptoken"]
     packed = base64.urlsafe_b64encode(msgspec.json.encode(token)).decode()
     query = "&".join(f"{quote(name)}={quote(value)}" for name, value in [*kept, ("$skiptoken", packed)])
-    return f"{call.services.settings.base_url}/{path}?{query}"
+    return f"{call.services.settings.base_url}/{quote(path)}?{query}"
 
 
 def _call(request: func.HttpRequest) -> Call:

@@ -12,7 +12,7 @@ from shared.domain.fleet_block import Fleet
 from shared.domain.install_patches import InstallPatches, request_of
 from shared.domain.installation import InstallationRequest, shortest
 from shared.domain.machine import OperatingSystem
-from shared.domain.maintenance_id import CONFIGURATION_TYPE, ConfigurationId
+from shared.domain.maintenance_id import CONFIGURATION_TYPE, PROVIDER, ConfigurationId
 from shared.domain.occurrence import Occurrence, Schedule, next_occurrences
 from shared.domain.recurrence import AZURE, FLEET
 from shared.domain.window import Window, schedules
@@ -66,6 +66,11 @@ def schedules_of(configuration: Configuration) -> tuple[Schedule, ...]:
 def next_windows(configuration: Configuration, after: datetime, count: int) -> list[Occurrence]:
     """The next windows that open after an instant; none of a disabled configuration."""
     return next_occurrences(schedules_of(configuration), after, count) if configuration.enabled else []
+
+
+def run_id(address: ConfigurationId, start: datetime) -> str:
+    """The ARM id of the run whose window opens at an instant: Azure's `applyUpdates/{yyyyMMddHHmmss}`, in UTC."""
+    return f"{address}/providers/{PROVIDER}/applyUpdates/{start:%Y%m%d%H%M%S}"
 
 
 def request_for(configuration: Configuration, system: OperatingSystem, start: datetime) -> InstallationRequest | None:

@@ -18,6 +18,7 @@ from shared.domain.install_patches import InstallPatches, read_install_patches, 
 from shared.domain.installation import START_ROOM, shortest
 from shared.domain.location import region
 from shared.domain.maintenance_id import ConfigurationId
+from shared.domain.merge_patch import merged, read_object
 from shared.domain.reading import field_error
 from shared.domain.recurrence import AZURE, FLEET, window_error
 from shared.domain.window import AT as WINDOW
@@ -27,7 +28,6 @@ SCOPE = "InGuestPatch"
 OTHER_SCOPES = ("Host", "Resource", "OSImage", "Extension", "SQLDB", "SQLManagedInstance")
 MODE = "InGuestPatchMode"
 LARGEST_CONFIGURATION = 24 * 1024  # characters as it is kept; three quarters of what a property of storage holds
-DEEPEST = 20  # levels of a PATCH body; a configuration has six
 # Source: Azure Resource Manager, limits of tags.
 MOST_TAGS, LONGEST_TAG_NAME, LONGEST_TAG_VALUE = 50, 512, 256
 
@@ -62,51 +62,26 @@ def read_configuration(
 
     Raises RequestError: 400 naming the field to mend, 409 for a location other than before.
     """
-    return _read(_json(body), address, now, before)
+    return _read(read_object(body), address, now, before)
 
 
 def patch_configuration(body: bytes, before: Configuration, now: datetime) -> Configuration:
     """What a PATCH makes of it: the body is merged into what it was (RFC 7396: null removes), then read like a PUT."""
-    given = _json(body)
-    merged = _merged(shape(before), given)
-    if isinstance(merged.get("properties"), dict):
-        merged["properties"].setdefault("fleet", None)
-    return _read(merged, before.id, now, before)
+    given = read_object(body)
+    whole = merged(shape(before), given)
+    if isinstance(whole.get("properties"), dict):
+        whole["properties"].setdefault("fleet", None)
+    return _read(whole, before.id, now, before)
 
 
 def import_configuration(body: bytes, address: ConfigurationId) -> Configuration:
     """A configuration that Azure itself holds, disabled. Its past start and longer window are no mistakes any more."""
-    given = _json(body)
+    given = read_object(body)
     properties = given.get("properties")
     if isinstance(properties, dict):
         properties["fleet"] = {"enabled": False}
         properties.setdefault("extensionProperties", {MODE: "User"})
     return _read(given, address, None, None)
-
-
-def _json(body: bytes) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(body or b"null", type=dict[str, Any])
-    except msgspec.ValidationError as error:
-        raise field_error(error) from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise RequestError(400, "InvalidRequestContent", f"The request body is not JSON: {error}.", "body") from error
-
-
-def _merged(kept: dict[str, Any], given: dict[str, Any], depth: int = 0) -> dict[str, Any]:
-    """JSON merge patch, RFC 7396."""
-    if depth > DEEPEST:
-        raise RequestError(400, "InvalidRequestContent", "The request body is nested too deeply.", "body")
-    merged = dict(kept)
-    for name, value in given.items():
-        if value is None:
-            merged.pop(name, None)
-        elif isinstance(value, dict):
-            inner = merged.get(name)
-            merged[name] = _merged(inner if isinstance(inner, dict) else {}, value, depth + 1)
-        else:
-            merged[name] = value
-    return merged
 
 
 def _read(

@@ -18,6 +18,10 @@ _SHAPE = re.compile(
     r"/subscriptions/([^/]+)/resourcegroups/([^/]+)/providers/microsoft\.maintenance/maintenanceconfigurations/([^/]+)",
     re.IGNORECASE,
 )
+LONGEST_GROUP = 90  # characters. Source: Azure Resource Manager, naming rules for resources
+_SUBSCRIPTION = re.compile(r"[0-9A-Za-z-]{1,64}")
+_GROUP = re.compile(r"[\w().-]{1,90}(?<!\.)")
+_ROW = re.compile(r"[\w().~|-]{1,480}")  # what `encode_key` gives out, and our separator
 _FORBIDDEN = re.compile(r"[<>%&:\\?/#\x00-\x1f\x7f]")  # Source: Azure Resource Manager, naming rules for resources
 
 
@@ -51,6 +55,7 @@ class ConfigurationId(msgspec.Struct, frozen=True, kw_only=True):
 
 def configuration_id(subscription: str, group: str, name: str) -> ConfigurationId:
     """The id with these route parameters. Raises RequestError 400 for a name that cannot be one."""
+    check_place(subscription, group)
     check_name(name)
     if len(group) + len(name) >= NAMES_BELOW:
         message = (
@@ -79,3 +84,20 @@ def check_name(name: str) -> None:
     if len(name) >= NAMES_BELOW or len(encode_key(name)) > LONGEST_KEY:
         text = f"A name has fewer than {NAMES_BELOW} characters, and few other than letters, digits and -_.()"
         raise invalid("name", f"{text}.")
+
+
+def check_place(subscription: str, group: str = "") -> None:
+    """Raises RequestError 400 for a subscription or a resource group that cannot be one; `group` empty: not asked."""
+    if not _SUBSCRIPTION.fullmatch(subscription):
+        message = f"The provided subscription identifier '{subscription[:LONGEST_GROUP]}' is malformed or invalid."
+        raise RequestError(400, "InvalidSubscriptionId", message, "subscriptionId")
+    if group and not (_GROUP.fullmatch(group) and len(encode_key(group)) <= LONGEST_KEY):
+        text = f"'{group[:LONGEST_GROUP]}' cannot be a resource group: 1 to {LONGEST_GROUP} letters, digits and -_.()"
+        raise invalid("resourceGroupName", f"{text}, no full stop at its end.")
+
+
+def check_row(text: str) -> str:
+    """A row key out of a page token. Raises RequestError 400 for one that no row can have."""
+    if not _ROW.fullmatch(text):
+        raise invalid("$skiptoken", "The page token is not one of ours; use nextLink as it was given.")
+    return text

@@ -37,6 +37,13 @@ class Configurations:
         rows = self._table.scan(encode_key(subscription), f"{prefix}|", f"{prefix}}}")
         return (_stored(row) for row in rows)
 
+    def page(self, subscription: str, group: str, first: str, size: int) -> tuple[list[Stored], str]:
+        """Up to `size` from a row key on, and the row key of the one after; `group` empty: the whole subscription."""
+        prefix = encode_key(group)
+        begin, before = (f"{prefix}|", f"{prefix}}}") if group else ("", "")
+        rows = self._table.page(encode_key(subscription), max(first, begin), before, size + 1)
+        return [_stored(row) for row in rows[:size]], rows[size].key if len(rows) > size else ""
+
     def save(self, configuration: Configuration, etag: str = "") -> str:
         """Writes it and returns its new ETag; an empty `etag` makes a new one.
 

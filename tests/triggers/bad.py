@@ -36,12 +36,15 @@ QUERIES = (
     "$top=1&$top=2", "%24top=0", "$skiptoken=", "$skiptoken=!", "$skiptoken=%FF", "$skiptoken=" + "A" * 5000,
     "subscription=%00", "subscription=" + "x" * 3000, "resourceGroup=%2F..%2F", "resourceGroup=%7C", "kind=evil", "os=",
     "os=Windows,Linux", "status=%27%20or%201%20eq%201", "tag==", "tag=" + "a," * 500, "tag=%00=%00", "tag=a=b=c,,",
+    *(f"after={at}" for at in ("", "now", "2026-13-01", "2026-01-01", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z",
+                               "8999-12-31T23:59:59-23:59", "2026-01-01T00:00:00%2B99:99", "%00", "9" * 400)),
     "filter=x", "$filter=name%20eq%20%27x%27", "machine=", "machine=%2F", "machine=" + "%2F" * 900, "machine=..%2F..",
     "machine=%2Fsubscriptions%2F%00%2FresourceGroups%2Fg%2Fproviders%2FMicrosoft.Compute%2FvirtualMachines%2Fv",
     "machine=a&machine=b", "monitor", "monitor=true&monitor=false", "code=x",
 )  # fmt: skip
 
 _TOKENS = (b"null", b"[]", b"1", b'"x"', b"{}", b'{"scope":1}', b'{"scope":null}', b'{"scope":"\\u0000"}', b"\xff\xfe",
+           b'{"key":"x"}', b'{"key":""}', b'{"key":"\\u0000"}', b'{"key":"/\\\\#?"}', b'{"key":"%s"}' % (b"k" * 4000),
            b'{"scope":"%s","row":"x"}' % (b"s" * 4000), b'{"build":-1,"pack":1e99,"at":"x"}', b"[" * 5000,
            b'{"x":' + b"[" * 5000)  # fmt: skip
 BODIES: tuple[bytes, ...] = (
@@ -54,7 +57,10 @@ BODIES: tuple[bytes, ...] = (
     b'{"rebootSetting":"Never","windowsParameters":[]}', b'{"rebootSetting":"\\u0130fRequired","linuxParameters":{}}',
     b"[" * DEEP, b"[" * DEEP + b"]" * DEEP, b'{"a":' * DEEP + b"1" + b"}" * DEEP, b'{"windowsParameters":' * DEEP,
     b'{"reason":"x","machine":' + b"[" * DEEP + b"]" * DEEP + b"}", b" " * 300 * KIB, b"x" * 1100 * KIB,
-    b'{"reason":"' + b"x" * 1100 * KIB + b'"}',
+    b'{"reason":"' + b"x" * 1100 * KIB + b'"}', b'{"properties":{"fleet":null}}', b'{"properties":' * DEEP,
+    b'{"location":"x","properties":{"maintenanceWindow":{"startDateTime":"9999-12-31 23:59","timeZone":"UTC"}}}',
+    b'{"properties":{"maintenanceConfigurationId":"' + b"/" * 3000 + b'"}}',
+    b'{"properties":{"filter":{"tagSettings":1}}}',
 )  # fmt: skip
 # No header that the HTTP server itself must refuse: such a request reaches neither host nor app, in Azure too.
 HEADERS: tuple[dict[str, str], ...] = (
@@ -62,12 +68,30 @@ HEADERS: tuple[dict[str, str], ...] = (
     {"Content-Encoding": "gzip"}, {"Accept": "text/html"}, {"x-ms-client-request-id": ""},
     {"Accept-Language": "x" * 4000},
     {"x-ms-client-request-id": "x" * 4000}, {"x-ms-client-request-id": "\xe9\xff"}, {"If-Match": "*"},
+    {"If-Match": 'W/"x",,"'}, {"If-None-Match": "*"}, {"If-None-Match": "x" * 4000}, {"If-Match": "\xe9\xff"},
     {"x-ms-client-principal-id": "forged"}, {"x-ms-client-principal": "e30="}, {"Host": "evil.example"},
     {"X-HTTP-Method-Override": "DELETE"}, {"Range": "bytes=0-1"},
 )  # fmt: skip
 AUTHORIZATIONS = (None, "", "Bearer", "Bearer ", "Bearer x.y.z", "Basic eDp5", "Bearer " + "A" * 4000)
 """In place of the caller's own; None: no header at all."""
 METHODS = tuple(sorted(ALL_METHODS - {"CONNECT"}))
+_CONFIGURATION = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Maintenance/maintenanceConfigurations/c"
+GOOD: tuple[dict[str, Any], ...] = (
+    {"maximumDuration": "PT2H", "rebootSetting": "IfRequired", "linuxParameters": {"packageNameMasksToInclude": ["*"]},
+     "windowsParameters": {"classificationsToInclude": ["Security"], "kbNumbersToInclude": ["1"]}},
+    {"location": "westeurope", "tags": {"a": "b"}, "properties": {
+        "maintenanceScope": "InGuestPatch", "extensionProperties": {"InGuestPatchMode": "User"},
+        "installPatches": {"rebootSetting": "Never", "linuxParameters": {"classificationsToInclude": ["Security"]}},
+        "maintenanceWindow": {"recurEvery": "Day", "startDateTime": "2035-01-01 22:00", "duration": "03:00",
+                              "timeZone": "UTC"},
+        "fleet": {"maxFailures": 3, "rules": [{"recurEvery": "Month day1"}],
+                  "waves": [{"name": "w", "zones": ["1"], "soak": "PT5M"}]}}},
+    {"location": "westeurope", "properties": {
+        "maintenanceConfigurationId": _CONFIGURATION, "filter": {
+            "osTypes": ["Linux"], "locations": ["West Europe"],
+            "tagSettings": {"tags": {"a": ["b"]}, "filterOperator": "All"}}}},
+)  # fmt: skip
+"""Bodies of an installation, a maintenance configuration and an assignment, to be spoiled."""
 
 
 class Bad(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,12 +171,13 @@ def _by_chance(route: Route, chance: random.Random) -> Iterator[Bad]:
 
 
 def _mutated(chance: random.Random) -> bytes:
-    """A good installation body in which one value has another type."""
-    body: dict[str, Any] = {"maximumDuration": "PT2H", "rebootSetting": "IfRequired",
-            "windowsParameters": {"classificationsToInclude": ["Security"], "kbNumbersToInclude": ["1"]},
-            "linuxParameters": {"packageNameMasksToInclude": ["*"]}}  # fmt: skip
+    """A good body in which one value, at any depth, has another type."""
     wrong: tuple[Any, ...] = (None, True, 0, -1.5, "", "x" * 300, [], [[]], {}, {"a": {}}, [None], "\x00", 10**30)
-    body[chance.choice(list(body))] = chance.choice(wrong)
+    body: dict[str, Any] = json.loads(json.dumps(chance.choice(GOOD)))
+    inside = body
+    while isinstance(inner := inside[name := chance.choice(list(inside))], dict) and inner and chance.random() < 0.8:
+        inside = inner
+    inside[name] = chance.choice(wrong)
     return json.dumps(body).encode()
 
 

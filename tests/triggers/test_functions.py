@@ -18,6 +18,8 @@ from tests.domain.samples import NOW
 
 MACHINE = "subscriptions/{subscription}/resourceGroups/{group}/providers/{provider}/{kind}/{name}"
 OPERATION = "subscriptions/{subscription}/providers/{provider}/locations/{location}/operations/{attempt}"
+GROUP = "subscriptions/{subscription}/resourceGroups/{group}"
+CONFIGURATIONS = "providers/Microsoft.Maintenance/maintenanceConfigurations"
 RESERVED = ("admin", "runtime", ".auth")
 """First segments that belong to the platform."""
 
@@ -69,6 +71,10 @@ EXPECTED: dict[str, Trigger] = {
     "installation_get": http(f"{MACHINE}/patchInstallationResults/{{installation}}", "GET"),
     "installation_updates": http(f"{MACHINE}/patchInstallationResults/{{installation}}/softwarePatches", "GET"),
     "operation_get": http(OPERATION, "GET"),
+    "configuration_resource": http(f"{GROUP}/{CONFIGURATIONS}/{{name}}", "GET", "PUT", "PATCH", "DELETE"),
+    "configurations_of_group": http(f"{GROUP}/{CONFIGURATIONS}", "GET"),
+    "configurations_of_subscription": http(f"subscriptions/{{subscription}}/{CONFIGURATIONS}", "GET"),
+    "fleet_occurrences": http("fleet/occurrences/{*resource}", "GET"),
     "fleet_health": http("fleet/health", "GET"),
     "fleet_machines": http("fleet/machines", "GET"),
     "fleet_summary": http("fleet/summary", "GET"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.host.metadata import Function, HttpTrigger
+from infra.local.host.metadata import ALL_METHODS, Function, HttpTrigger
 from infra.local.launch import Options
 from infra.local.stack import Stack
 from tests.local.waiting import until
@@ -18,6 +18,7 @@ from tests.triggers.raw import Reply, ask, fault
 
 CALLERS = 8
 GUID = "11111111-2222-3333-4444-555555555555"
+READ_QUERIES = ("fleet_machines", "operation_get", "configurations_of_group", "fleet_occurrences")
 VERSION = "api-version=2025-04-01"
 
 
@@ -36,26 +37,28 @@ def machines(cloud: Stack) -> list[dict[str, Any]]:
 
 
 def routes(indexed: dict[str, Function], machine: str) -> dict[str, Route]:
-    """Every HTTP route of the app, with values that fit."""
+    """Every HTTP route of the app by method and name, with values that fit."""
     parts = machine.split("/")
     values = {
         "subscription": parts[2], "group": parts[4], "provider": parts[6], "kind": parts[7], "name": parts[8],
         "location": "global", "attempt": GUID, "installation": GUID, "run": GUID, "queue": "runs", "message": "0" * 32,
-        "path": "nothing/here",
+        "path": "nothing/here", "assignment": "a",
+        "resource": f"{'/'.join(parts[1:5])}/providers/Microsoft.Maintenance/maintenanceConfigurations/nightly",
     }  # fmt: skip
     found = {}
     for name, function in indexed.items():
         if isinstance(function.trigger, HttpTrigger):
             own = {key: value for key, value in values.items() if f"{key}}}" in function.trigger.route}
-            method = "GET" if "GET" in function.trigger.methods else min(function.trigger.methods)
+            methods = {"GET"} if function.trigger.methods == ALL_METHODS else function.trigger.methods
             query = f"{VERSION}&machine={machine}" if name == "operation_get" else VERSION
-            found[name] = Route(
-                template=function.trigger.route,
-                method=method,
-                values=own,
-                query=query,
-                reads_query=name in ("fleet_machines", "operation_get"),
-            )
+            for method in sorted(methods):
+                found[f"{method} {name}"] = Route(
+                    template=function.trigger.route,
+                    method=method,
+                    values=own,
+                    query=query,
+                    reads_query=name in READ_QUERIES,
+                )
     return found
 
 
@@ -73,7 +76,8 @@ def test_no_bad_request_breaks_a_route(indexed: dict[str, Function], cloud: Stac
                 wrong.append(f"{name}: {bad} -> {why}")
     first = "\n".join(wrong[:20])
     assert wrong == [], f"{len(wrong)} answers are wrong, again with SWEEP_SEED={seed}; the first:\n{first}"
-    assert set(asked) == {name for name, function in indexed.items() if isinstance(function.trigger, HttpTrigger)}
+    swept = {name.partition(" ")[2] for name in asked}
+    assert swept == {name for name, function in indexed.items() if isinstance(function.trigger, HttpTrigger)}
     assert min(asked.values()) > 50
     log = (cloud.folder / "host.log").read_text(encoding="utf-8", errors="replace")
     assert cloud.cloud.token not in log

@@ -1,0 +1,123 @@
+"""Maintenance configurations: written, read, listed and deleted as Azure does, and the windows they will open.
+
+A configuration that is deleted takes its assignments with it: one that is made later under the same name begins without
+any machine. Were a worker to die in between, the next deletion or creation under this name finishes the work.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from shared.domain.condition import Condition, check
+from shared.domain.configuration import Configuration, schedules_of
+from shared.domain.configuration_body import patch_configuration as patched
+from shared.domain.configuration_body import read_configuration as read_body
+from shared.domain.errors import RequestError, not_found
+from shared.domain.logline import logline
+from shared.domain.maintenance_id import ConfigurationId
+from shared.domain.occurrence import Occurrence, next_occurrences
+from shared.store.configurations import Stored
+from shared.store.store import Store
+from shared.store.table import Conflict
+
+log = logging.getLogger(__name__)
+# Times that a change is decided anew because another one came first (ours); then the caller is told.
+TRIES = 5
+
+
+def read_configuration(store: Store, address: ConfigurationId) -> Stored:
+    """Raises RequestError 404."""
+    found = store.configurations.get(address)
+    if found is None:
+        raise not_found(str(address))
+    return found
+
+
+def put_configuration(
+    store: Store, address: ConfigurationId, body: bytes, condition: Condition, now: datetime
+) -> tuple[Stored, bool]:
+    """What a PUT makes of it, and whether it is new. Raises RequestError: 400, 409 or 412."""
+
+    def make(before: Configuration | None) -> Configuration:
+        return read_body(body, address, now, before)
+
+    return _change(store, address, condition, make)
+
+
+def patch_configuration(
+    store: Store, address: ConfigurationId, body: bytes, condition: Condition, now: datetime
+) -> Stored:
+    """What a PATCH makes of it. Raises RequestError: 400, 404, 409 or 412."""
+
+    def make(before: Configuration | None) -> Configuration:
+        if before is None:
+            raise not_found(str(address))
+        return patched(body, before, now)
+
+    return _change(store, address, condition, make)[0]
+
+
+def delete_configuration(store: Store, address: ConfigurationId, condition: Condition) -> Configuration | None:
+    """Deletes it, then its assignments; what it was, or None when there was none. Raises RequestError 409 or 412."""
+    for _ in range(TRIES):
+        found = store.configurations.get(address)
+        check(condition, found.etag if found else "")
+        try:
+            if found is not None:
+                store.configurations.delete(found)
+        except Conflict:
+            continue
+        _clear(store, address)
+        return found.configuration if found else None
+    raise _changing(address)
+
+
+def list_configurations(
+    store: Store, subscription: str, group: str, first: str, size: int
+) -> tuple[list[Configuration], str]:
+    """A page by resource group and name from a row key on, and the row key of the next; no `group`: all groups."""
+    found, following = store.configurations.page(subscription, group, first, size)
+    return [each.configuration for each in found], following
+
+
+def list_occurrences(
+    store: Store, address: ConfigurationId, after: datetime, count: int
+) -> tuple[Configuration, list[Occurrence]]:
+    """The next windows of its rules; of a disabled one those that it would open. Raises RequestError 404."""
+    configuration = read_configuration(store, address).configuration
+    return configuration, next_occurrences(schedules_of(configuration), after, count)
+
+
+def _change(
+    store: Store,
+    address: ConfigurationId,
+    condition: Condition,
+    make: Callable[[Configuration | None], Configuration],
+) -> tuple[Stored, bool]:
+    """Decides and writes; decides anew when another change came first."""
+    for _ in range(TRIES):
+        found = store.configurations.get(address)
+        check(condition, found.etag if found else "")
+        made = make(found.configuration if found else None)
+        if found is None:
+            _clear(store, address)
+        try:
+            etag = store.configurations.save(made, found.etag if found else "")
+        except Conflict:
+            continue
+        log.info(logline("configuration written", configuration=str(address), new=found is None, enabled=made.enabled))
+        return Stored(configuration=made, etag=etag), found is None
+    raise _changing(address)
+
+
+def _clear(store: Store, address: ConfigurationId) -> None:
+    """Takes away the assignments of a configuration that is not there."""
+    for left in list(store.assignments.of_configuration(address)):
+        try:
+            store.assignments.delete(left)
+        except Conflict:
+            log.info(logline("assignment changed while it was deleted", assignment=str(left.assignment.id)))
+
+
+def _changing(address: ConfigurationId) -> RequestError:
+    return RequestError(409, "Conflict", "Others keep changing the configuration; try again.", str(address))
