@@ -172,11 +172,9 @@ def same_or_busy(store: Store, address: MachineId, attempt: str) -> Operation:
 def _bring_forward(store: Store, address: MachineId) -> None:
     """A planned assessment that nobody waited for stands in somebody's way: its end may be there to be seen."""
     held = store.operations.in_flight(address)
-    if held and held.operation.planned and held.operation.state is State.ACCEPTED:
-        look = FollowOperation(
-            machine=held.operation.machine, attempt=held.operation.attempt, look=held.operation.looks
-        )
-        store.queues.send(look)
+    operation = held.operation if held else None
+    if operation and operation.planned and operation.state is State.ACCEPTED:
+        go_on(store, operation, 0)
 
 
 def _busy(address: MachineId) -> RequestError:
