@@ -1,5 +1,8 @@
 """A machine's address: its ARM resource id, and the storage keys made from it."""
 
+import re
+from functools import lru_cache
+
 import msgspec
 
 from shared.domain.errors import RequestError
@@ -8,6 +11,9 @@ VM_TYPE = "Microsoft.Compute/virtualMachines"
 ARC_TYPE = "Microsoft.HybridCompute/machines"
 _TYPES = {VM_TYPE.lower(): VM_TYPE, ARC_TYPE.lower(): ARC_TYPE}
 _FAMILIES = {VM_TYPE: "vm", ARC_TYPE: "arc"}
+_PLAIN = re.compile(r"[a-z0-9._()-]*")
+# Texts whose parsing or encoding is remembered (ours): a worker asks for the same few again and again; under 2 MiB.
+KEPT = 4096
 # /subscriptions/{s}/resourceGroups/{g}/providers/{p}/{t}/{n} split at the slashes
 _SEGMENTS = 9
 
@@ -56,6 +62,7 @@ def machine_id(subscription: str, group: str, provider: str, kind: str, name: st
     return MachineId(subscription=subscription.lower(), group=group, type=known, name=name)
 
 
+@lru_cache(KEPT)
 def parse_machine_id(text: str) -> MachineId:
     """The id written as ARM writes it, any casing. Raises RequestError when it is not a machine's."""
     parts = text.split("/")
@@ -67,13 +74,17 @@ def parse_machine_id(text: str) -> MachineId:
 _LITERALS = ["subscriptions", "resourcegroups", "providers"]
 
 
+@lru_cache(KEPT)
 def encode_key(text: str) -> str:
     """Lower case; letters and digits of any script and `-_.()` as they are, every other character as `~HH` a byte.
 
     Texts that differ in more than case never share a key. Source: "Understanding the Table service data model":
     slashes, `#`, `?` and control characters are forbidden; `|` stays free as our separator, `~` as our escape.
     """
-    return "".join(char if char.isalnum() or char in "-_.()" else _escaped(char) for char in text.lower())
+    lower = text.lower()
+    if _PLAIN.fullmatch(lower):
+        return lower
+    return "".join(char if char.isalnum() or char in "-_.()" else _escaped(char) for char in lower)
 
 
 def _escaped(char: str) -> str:

@@ -222,7 +222,7 @@ def _value_size(value: Value) -> int:
 
 def _size(text: str) -> int:
     """Bytes in UTF-16, which storage counts in."""
-    return len(text.encode("utf-16-le"))
+    return 2 * len(text) if text.isascii() else len(text.encode("utf-16-le"))
 
 
 def _entity(row: Row) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """A light stand-in for shared.cloud.azure.Azure: the same five doors, without the SDK's pipeline behind them."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import requests
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
 
@@ -42,7 +42,7 @@ class LightResponse:
         return self._body.decode()
 
     def json(self) -> Any:  # noqa: ANN401 - any JSON
-        return json.loads(self._body)
+        return msgspec.json.decode(self._body)
 
 
 class _Headers(dict[str, str]):
@@ -185,7 +185,7 @@ class _Graph:
         options = {"$top": query.options.top, "$skipToken": query.options.skip_token}
         body = {"subscriptions": query.subscriptions, "query": query.query, "options": options}
         url = f"{ORIGIN}/providers/Microsoft.ResourceGraph/resources?api-version={_GRAPH}"
-        answer = self._azure.ask("POST", url, json.dumps(body).encode())
+        answer = self._azure.ask("POST", url, msgspec.json.encode(body))
         if answer.status_code != 200:
             raise _http_error(answer)
         return _Answer(answer.json())

@@ -19,7 +19,7 @@ MOST_DELIVERIES = 5
 """host.json: maxDequeueCount."""
 TIMERS = (("agenda_timer", 0.0, 60.0), ("assessment_timer", 30.0, 600.0), ("inventory_timer", 420.0, 3600.0))
 """Name, first firing and period in seconds from START, which is a full hour."""
-INVENTORY_ASKED = (1.0, *(40.0 * turn for turn in range(2, 12)))
+INVENTORY_ASKED = (1.0, *(80.0 * turn for turn in range(1, 6)))
 """When somebody asks for the inventory, seconds from START: once deployed, and again while things go wrong."""
 PLAN_ASKED = tuple(75.0 + 45.0 * turn for turn in range(9))
 """When somebody runs the planner's timer by hand, as Azure's portal lets one do."""

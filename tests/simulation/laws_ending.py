@@ -24,7 +24,7 @@ def _settled(evidence: Evidence) -> Iterator[Broken]:
     world = evidence.world
     if not world.healed:
         yield from (
-            Broken("3 settled", each, each.partition(": ")[2]) for each in world.open_ends() or ["messages left"]
+            Broken("3 settled", each, each.partition(": ")[2]) for each in list(world.open_ends()) or ["messages left"]
         )
     for attempt, wish in evidence.wishes.items():
         operation = world.store.operations.attempt(parse_machine_id(wish.machine.id), attempt)

@@ -1,25 +1,29 @@
 """Many seeds: each lives in a forked process of its own, two at a time, and tells what became of it."""
 
 import gc
+import logging
 import os
 import selectors
 import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 import msgspec
 
 from tests.simulation.evidence import Broken
 from tests.simulation.outcome import Outcome, live
-from tests.simulation.plan import TEMPLATES
-from tests.simulation.template import Template, make_template
+from tests.simulation.template import Template, make_template, number_of
 from tests.simulation.world import Parts
 
 AT_ONCE = os.cpu_count() or 2
 LONGEST_LIFE = 60.0
-"""Seconds after which a seed is taken to hang; it needs a fifth of one."""
+"""Seconds after which a seed is taken to hang; it needs a tenth of one."""
+WARMING = (7, 8)
+"""Seeds lived before the first fork, one of them through the SDK: what Python and libraries make at first use (lazy
+imports, caches of types and patterns, specialised bytecode) is then made once, not in every child."""
 
 Seeds = Iterator[int]
 
@@ -37,8 +41,7 @@ class Runner:
     def __init__(self, parts: Parts = Parts(), at_once: int = AT_ONCE) -> None:  # noqa: B008 - immutable
         self._parts = parts
         self._at_once = at_once
-        self._templates: dict[int, Template] = {}
-        _load_everything()
+        _warm_up()
 
     def run(self, seeds: Seeds, go_on: Callable[[], bool]) -> Iterator[Outcome]:
         """Outcomes as they come, until the seeds are used up or `go_on` says no; then those still under way."""
@@ -58,14 +61,12 @@ class Runner:
                 _end_hanging(children)
 
     def _fork(self, seed: int) -> tuple[int, _Child]:
-        number = seed % TEMPLATES
-        if number not in self._templates:
-            self._templates[number] = make_template(number)
+        template = _template(number_of(seed))
         reading, writing = os.pipe()
         pid = os.fork()
         if not pid:
             os.close(reading)
-            self._be(seed, self._templates[number], writing)
+            self._be(seed, template, writing)
         os.close(writing)
         return reading, _Child(seed, pid, time.monotonic(), bytearray())
 
@@ -103,14 +104,16 @@ def _end_hanging(children: dict[int, _Child]) -> None:
             os.kill(child.pid, signal.SIGKILL)
 
 
-def _load_everything() -> None:
-    """What a seed imports lazily, imported once."""
-    import azure.mgmt.compute
-    import azure.mgmt.core.policies
-    import azure.mgmt.hybridcompute
-    import azure.mgmt.resourcegraph.models  # noqa: F401
+@cache
+def _template(number: int) -> Template:
+    """Kept as it was made: only children live on it."""
+    return make_template(number)
 
-    import shared.cloud.gate  # noqa: F401
 
+@cache
+def _warm_up() -> None:
+    for seed in WARMING:
+        live(seed, make_template(number_of(seed)))
+    logging.disable(logging.NOTSET)
     gc.collect()
     gc.freeze()

@@ -151,8 +151,7 @@ class TwinTable(Table):
 
 
 def _chosen(row: Row, only: Sequence[str]) -> Row:
-    values = {name: value for name, value in row.values.items() if not only or name in only}
-    return replace(row, values=values)
+    return replace(row, values={name: row.values[name] for name in row.values if name in only}) if only else row
 
 
 def _said(changes: Sequence[Change]) -> str:

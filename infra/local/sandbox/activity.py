@@ -23,14 +23,15 @@ def list_events(state: State, call: Call) -> Response:
             400, "BadRequest", "This sandbox filters by eventTimestamp ge and resourceUri eq only.", "$filter"
         )
     since, until = _moment(asked[1]), call.now - state.config.scaled(LAG_SECONDS)
-    seen = (entry for entry in state.journal.after(0) if _is_start(entry, asked[2]))
+    machine = asked[2].lower()
+    seen = (entry for entry in state.journal.after(0) if _is_start(entry, machine))
     return json_response({"value": [_event(entry) for entry in seen if since <= _moment(entry["time"]) <= until]})
 
 
 def _is_start(entry: Json, machine: str) -> bool:
-    """What a fault kept from Azure is in no log."""
-    arrived = entry["event"] == "request" and entry["arrived"]
-    return arrived and entry["method"] == "POST" and str(entry["machine"]).lower() == machine.lower()
+    """`machine` in lower case. What a fault kept from Azure is in no log."""
+    arrived = entry["event"] == "request" and entry["method"] == "POST" and entry["arrived"]
+    return bool(arrived) and str(entry["machine"]).lower() == machine
 
 
 def _event(entry: Json) -> Json:

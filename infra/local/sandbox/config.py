@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from random import Random
 
 import msgspec
@@ -62,6 +63,7 @@ class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True):
         return seeded_guid(self.seed, "tenant")
 
 
+@lru_cache(maxsize=65536)
 def seeded_guid(seed: int, *words: str) -> str:
     """A guid that is the same for the same seed and words, shaped like a random one."""
     bits = Random(":".join([str(seed), *words])).getrandbits(128)

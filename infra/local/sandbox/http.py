@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -26,17 +27,28 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def path(self) -> str:
-        return unquote(urlsplit(self.url).path)
+        return _path(self.url)
 
     @property
-    def query(self) -> dict[str, str]:
+    def query(self) -> Mapping[str, str]:
         """Query parameters, names in lower case as ARM reads them."""
-        return {name.lower(): value for name, value in parse_qsl(urlsplit(self.url).query, keep_blank_values=True)}
+        return _query(self.url)
 
     def header(self, name: str) -> str:
         """A header's value, matched without case; "" when absent."""
         wanted = name.lower()
         return next((value for key, value in self.headers.items() if key.lower() == wanted), "")
+
+
+@lru_cache(maxsize=1024)
+def _path(url: str) -> str:
+    return unquote(urlsplit(url).path)
+
+
+@lru_cache(maxsize=1024)
+def _query(url: str) -> Mapping[str, str]:
+    """Not to be changed: the next request of the same URL gets it too."""
+    return {name.lower(): value for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +105,7 @@ class Refusal(Exception):
 def json_response(body: Json | list[Any], *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer with a JSON body."""
     kind = {"Content-Type": "application/json; charset=utf-8"}
-    return Response(status=status, headers={**kind, **(headers or {})}, body=json.dumps(body).encode())
+    return Response(status=status, headers={**kind, **(headers or {})}, body=msgspec.json.encode(body))
 
 
 def json_object(body: bytes) -> Json:

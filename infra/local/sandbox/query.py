@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -38,7 +39,8 @@ class _Token(msgspec.Struct, frozen=True):
     literal: bool = False
 
 
-def parse(text: str, columns: Sequence[str]) -> Query:
+@lru_cache(maxsize=256)
+def parse(text: str, columns: tuple[str, ...]) -> Query:
     """The query over a table with these columns. Raises Refusal 400 naming what is not served or not there."""
     return _Parser(_tokens(text), columns).query()
 
