@@ -21,6 +21,8 @@ FRESH, ASK_AGAIN = timedelta(seconds=2), timedelta(seconds=10)
 # A rebuild that has not moved for this long may have lost its message: whoever comes then sends it again, which is
 # harmless when it was not lost (ours: less than the 30 s after which the host delivers a failed message again).
 QUIET = timedelta(seconds=20)
+# Names of tags that a pack's entry in the head tells (ours): some 2 KiB at most. A pack with more of them tells none.
+MOST_TAG_NAMES = 100
 
 _SCOPE, _LINE, _TERM, _IS = "\x1d", "\n", "\t", "\x1f"
 _MARKS = str.maketrans({mark: f"\x1b{ord(mark):02x}" for mark in (_SCOPE, _LINE, _TERM, _IS, "\x1b")})
@@ -49,13 +51,26 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
         return _order(self.scope), _order(self.row)
 
 
+class Facet(msgspec.Struct, frozen=True, order=True):
+    """Kind, system and status that some machine of a pack has together, in lower case."""
+
+    kind: str
+    os: str
+    status: str
+
+
 class Pack(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the index: its name and the machines from `first` to `last`."""
+    """One row of the index: its name and the machines from `first` to `last`, and what is among them.
+
+    `tags`: names in lower case. None: not known, so that the pack has to be read.
+    """
 
     name: str
     first: Cursor
     last: Cursor
     machines: int
+    facets: tuple[Facet, ...] | None = None
+    tags: tuple[str, ...] | None = None
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,14 +146,36 @@ def machine_line(row: str, record: Record) -> str:
     return f"{_LINE}{row}{_TERM}{_TERM.join(terms)}{_TERM}"
 
 
+def facet_of(record: Record) -> Facet:
+    machine = record.machine
+    return Facet(machine.kind.lower(), machine.os.lower(), status_of(record)[0].lower())
+
+
 def reaches(pack: Pack, wanted: Filter, after: Cursor | None) -> bool:
-    """Whether a pack may hold machines that are wanted, judged by its ends alone."""
+    """Whether a pack may hold machines that are wanted, judged without reading it."""
     if after and pack.last.order < after.order:
+        return False
+    if not (_has_facet(pack, wanted) and _has_tags(pack, wanted)):
         return False
     if not wanted.subscription:
         return True
     begins, ends = (_order(f"{encode_key(wanted.subscription)}{end}") for end in "|}")
     return _order(pack.last.scope) >= begins and _order(pack.first.scope) < ends
+
+
+def _has_facet(pack: Pack, wanted: Filter) -> bool:
+    if pack.facets is None:
+        return True
+    asked = [each.lower() for each in (wanted.kind, wanted.os, wanted.status)]
+    return any(
+        all(not word or word == has for word, has in zip(asked, (each.kind, each.os, each.status), strict=True))
+        for each in pack.facets
+    )
+
+
+def _has_tags(pack: Pack, wanted: Filter) -> bool:
+    names = {tag.partition("=")[0].lower() for tag in wanted.tags}
+    return pack.tags is None or names.issubset(pack.tags)
 
 
 def find(text: str, wanted: Filter, after: Cursor | None) -> Iterator[Hit]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from shared.domain.index import Cursor, Pack, machine_line, scope_line
+from shared.domain.index import MOST_TAG_NAMES, Cursor, Facet, Pack, facet_of, machine_line, scope_line
 from shared.domain.machine import Record
 from shared.store.table import LARGEST_BINARY, LARGEST_ENTITY, Value
 
@@ -33,6 +33,8 @@ class Packer:
         self._starts: list[int] = []
         self._open: list[bytes] = []
         self._first = self._last = Cursor(scope="")
+        self._facets: set[Facet] = set()
+        self._tags: set[str] = set()
         self._bytes = 0
         self.machines = 0
 
@@ -47,6 +49,8 @@ class Packer:
         line = machine_line(at.row, record)
         self._write(line if at.scope == self._last.scope else scope_line(at.scope) + line)
         self._last = at
+        self._facets.add(facet_of(record))
+        self._tags.update(name.lower() for name in record.machine.tags)
         self._open.append(msgspec.msgpack.encode(record))
         self.machines += 1
         if sum(map(len, self._open)) >= BLOCK:
@@ -54,7 +58,15 @@ class Packer:
 
     def pack(self, name: str) -> Pack:
         """What the index says of this pack."""
-        return Pack(name=name, first=self._first, last=self._last, machines=self.machines)
+        few = len(self._tags) <= MOST_TAG_NAMES
+        return Pack(
+            name=name,
+            first=self._first,
+            last=self._last,
+            machines=self.machines,
+            facets=tuple(sorted(self._facets)),
+            tags=tuple(sorted(self._tags)) if few else None,
+        )
 
     def values(self) -> tuple[dict[str, Value], dict[str, Value]]:
         """The properties of the row to search and of the row of records. Nothing can be added afterwards."""

@@ -67,10 +67,9 @@ def _ask(store: Store, shown: Shown, now: datetime) -> None:
 
 def _page(store: Store, head: Head, wanted: Filter, size: int, after: Cursor | None) -> Page:
     found = list(islice(_hits(store, head, wanted, after), size + 1))
-    records: list[Record] = []
-    for _, group in groupby(found[:size], key=lambda each: each[0].name):
-        hits = list(group)
-        records += store.index.records(head.number, hits[0][0], [hit.number for _, hit in hits])
+    groups = [list(group) for _, group in groupby(found[:size], key=lambda each: each[0].name)]
+    numbers = [(hits[0][0], [hit.number for _, hit in hits]) for hits in groups]
+    records = store.index.records_of(head.number, numbers)
     following = found[size][1].at if len(found) > size else None
     return Page(records=tuple(records), next=following, as_of=head.as_of)
 

@@ -18,6 +18,7 @@ from shared.domain.index import (
     Head,
     Pack,
     begin,
+    facet_of,
     find,
     finish,
     is_wanted,
@@ -163,7 +164,10 @@ def test_order_is_that_of_storage() -> None:
 def packs_of(fleet: list[Record], size: int) -> Iterator[tuple[Pack, list[Record]]]:
     for start in range(0, len(fleet), size):
         part = fleet[start : start + size]
-        yield Pack(name=f"{start}", first=at(part[0]), last=at(part[-1]), machines=len(part)), part
+        facets = tuple({facet_of(each) for each in part})
+        tags = tuple({name.lower() for each in part for name in each.machine.tags})
+        ends = {"first": at(part[0]), "last": at(part[-1])}
+        yield Pack(name=f"{start}", machines=len(part), facets=facets, tags=tags, **ends), part
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -184,6 +188,20 @@ def test_packs_of_other_subscriptions_are_not_read() -> None:
     assert 0 < len(of_one) < len(packs) * 0.6
     assert [pack.last.scope < "s1|" or pack.first.scope >= "s1}" for pack in of_one] == [False] * len(of_one)
     assert [pack for pack in packs if reaches(pack, Filter(), packs[7].first)] == packs[7:]
+
+
+def test_packs_in_which_nobody_is_wanted_are_not_read() -> None:
+    """Judged by kind, system and status together, and by the names of tags; what is not known has to be read."""
+    _, fleet = drawn(6, 300)
+    packs = [pack for pack, _ in packs_of(fleet, 3)]
+    both = Filter(kind="aws", os="LINUX", status="AssessmentFailed")
+    read = [pack for pack in packs if reaches(pack, both, None)]
+    assert 0 < len(read) < len(packs) * 0.3
+    assert not any(reaches(pack, Filter(tags=("nobody=has this",)), None) for pack in packs)
+    assert 0 < sum(reaches(pack, Filter(tags=("ENV=x", "os")), None) for pack in packs) < len(packs) * 0.5
+    unknown = replace(packs[0], facets=None, tags=None)
+    assert reaches(unknown, both, None)
+    assert reaches(unknown, Filter(tags=("nobody",)), None)
 
 
 def head(*, seconds: float = 0) -> Head:

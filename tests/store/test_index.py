@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.domain.fleet import Summary
-from shared.domain.index import Build, Cursor, Filter, Head, begin, find
+from shared.domain.index import MOST_TAG_NAMES, Build, Cursor, Filter, Head, begin, facet_of, find
 from shared.domain.machine import Machine, Record
 from shared.domain.resource_id import parse_machine_id
 from shared.store.index import Gone, Held, Index, Shown
@@ -82,6 +82,33 @@ def test_what_is_packed_is_read_back(index: Index) -> None:
     assert index.records(GENERATION, lines.blocks, [hit.number for hit in hits]) == records
     assert index.records(GENERATION, lines.blocks, [899, 0, 451]) == [records[899], records[0], records[451]]
     assert len(needed(lines.blocks, range(900))) > 10
+
+
+def test_a_pack_tells_what_is_in_it() -> None:
+    """Each kind, system and status that a machine has together; names of tags, unless they are too many."""
+    records = some(900)
+    pack = packed(records).pack(NAME)
+    assert pack.facets == tuple(sorted({facet_of(each) for each in records}))
+    assert pack.tags == ("application", "asset", "env", "owner")
+    many = replace(records[0].machine, tags={f"Tag{number}": "" for number in range(MOST_TAG_NAMES + 1)})
+    assert packed([record(many)]).pack(NAME).tags is None
+
+
+def test_machines_of_several_packs_are_read_together(index: Index) -> None:
+    """In the order in which they are asked for, a call a pack; one that is gone is told."""
+    records = some(90)
+    wanted = []
+    for start in range(0, 90, 10):
+        packer = packed(records[start : start + 10])
+        index.add(GENERATION, f"{start:06}", packer)
+        (lines,) = index.lines(GENERATION, [packer.pack(f"{start:06}")])
+        wanted.append((lines.blocks, [9, 0, 5]))
+    expected = [records[start + number] for start in range(0, 90, 10) for number in (9, 0, 5)]
+    assert index.records_of(GENERATION, wanted) == expected
+    assert index.records_of(GENERATION, wanted[:1]) == expected[:3]
+    assert index.records_of(GENERATION, []) == []
+    with pytest.raises(Gone):
+        index.records_of(GENERATION + 1, wanted)
 
 
 def test_only_the_blocks_that_are_shown_are_fetched(watched_table: Table, wire: Wire) -> None:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -31,17 +32,23 @@ SMALL = Share(scopes=3, rows=4)
 
 
 class Watched(Wire):
-    """Lets something happen before each request; not within it, nor while nobody watches."""
+    """Lets something happen before each request; not within it, nor while nobody watches.
+
+    Of requests that go at the same time one is watched.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.before: Callable[[str], None] | None = None
+        self._within = Lock()
 
     def send(self, request: HttpRequest, **options: Any) -> Any:  # noqa: ANN401 - the SDK's own type
-        before, self.before = self.before, None
-        if before:
-            before(f"{request.method} {request.url}")
-        self.before = before
+        before = self.before
+        if before and self._within.acquire(blocking=False):
+            try:
+                before(f"{request.method} {request.url}")
+            finally:
+                self._within.release()
         return super().send(request, **options)
 
 
