@@ -6,7 +6,7 @@ from functions.queue import CONNECTION, handle
 from functions.web import Call, answer, reply
 from shared.domain.messages import ListSubscription, SweepMachines
 from shared.wiring import Services, services
-from shared.workflows.inventory import plan_inventory, sweep_inventory
+from shared.workflows.inventory import plan_inventory, request_inventory, sweep_inventory
 from shared.workflows.listing import take_inventory
 
 blueprint = func.Blueprint()
@@ -22,7 +22,7 @@ def inventory_timer(timer: func.TimerRequest) -> None:
 
 @blueprint.route(route="fleet/inventory", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 def inventory_request(req: func.HttpRequest) -> func.HttpResponse:
-    """Take the inventory now: 202 with the subscriptions that are being read."""
+    """Take the inventory now: 202 with the subscriptions that are being read; 503 when Azure does not list them."""
     return answer(req, _plan)
 
 
@@ -38,7 +38,7 @@ def inventory_sweep(msg: func.QueueMessage) -> None:
 
 def _plan(call: Call) -> func.HttpResponse:
     built = call.services
-    return reply({"subscriptions": plan_inventory(built.azure, built.store, built.settings.subscriptions)}, 202)
+    return reply({"subscriptions": request_inventory(built.azure, built.store, built.settings.subscriptions)}, 202)
 
 
 def _take(built: Services, message: ListSubscription) -> None:

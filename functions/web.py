@@ -78,7 +78,8 @@ def error(refusal: RequestError) -> func.HttpResponse:
     body: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
     if refusal.target:
         body["target"] = refusal.target
-    return reply({"error": {**body, "details": []}}, refusal.status)
+    headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else None
+    return reply({"error": {**body, "details": []}}, refusal.status, headers)
 
 
 def reply(body: Body, status: int = 200, headers: dict[str, str] | None = None) -> func.HttpResponse:

@@ -4,15 +4,17 @@
 class RequestError(Exception):
     """A request that is refused, with the HTTP status and Azure's `{"error": {code, message, target}}`.
 
-    Source: Azure REST API guidelines, error condition responses. `target` names the field to fix.
+    Source: Azure REST API guidelines, error condition responses. `target` names the field to fix;
+    `retry_after` says in how many seconds asking again may help, 0 where nobody knows.
     """
 
-    def __init__(self, status: int, code: str, message: str, target: str = "") -> None:
+    def __init__(self, status: int, code: str, message: str, target: str = "", retry_after: int = 0) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.target = target
+        self.retry_after = retry_after
 
 
 def invalid(target: str, message: str) -> RequestError:

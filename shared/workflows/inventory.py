@@ -14,6 +14,7 @@ from shared.cloud import machines as cloud
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
 from shared.domain import inventory
+from shared.domain.errors import RequestError
 from shared.domain.fleet import Subscription
 from shared.domain.inventory import MOST_TOUCHED, SPACING, digest, is_settled, retry_in, sight
 from shared.domain.logline import logline
@@ -22,6 +23,8 @@ from shared.domain.messages import CountFleet, ListSubscription, SweepMachines
 from shared.store.store import Store
 
 log = logging.getLogger(__name__)
+# Seconds after which a caller may ask again where Azure named none (ours).
+ASK_AGAIN = 30
 
 
 class _Swept(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +52,16 @@ def plan_inventory(azure: Azure, store: Store, chosen: tuple[str, ...]) -> list[
         "inventory planned listings=%d sweeps=%d unseen=%d", len(plan.listings), len(plan.sweeps), len(plan.unseen)
     )
     return found
+
+
+def request_inventory(azure: Azure, store: Store, chosen: tuple[str, ...]) -> list[str]:
+    """The same for somebody who waits: raises RequestError 503, with Azure's words, when Azure does not list them."""
+    try:
+        return plan_inventory(azure, store, chosen)
+    except CloudError as error:
+        log.warning(logline("inventory not planned", status=error.status, detail=error))
+        wait = error.retry_after or ASK_AGAIN
+        raise RequestError(503, error.code, error.message, "subscriptions", wait) from error
 
 
 def sweep_inventory(azure: Azure, store: Store, message: SweepMachines) -> None:

@@ -19,6 +19,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     body: bytes = b""
     content_type: str = ""
+    retry_after: str = ""
 
 
 def ask(base: str, token: str, bad: Bad) -> Reply:
@@ -35,7 +36,9 @@ def _reply(wire: socket.socket, method: str) -> Reply:
     answer = http.client.HTTPResponse(wire, method=method)
     try:
         answer.begin()
-        return Reply(status=answer.status, body=answer.read(), content_type=answer.headers.get("Content-Type", ""))
+        headers, body = answer.headers, answer.read()
+        told = {"content_type": headers.get("Content-Type", ""), "retry_after": headers.get("Retry-After", "")}
+        return Reply(status=answer.status, body=body, **told)
     except (http.client.HTTPException, ConnectionResetError):
         return Reply(status=0)
     finally:

@@ -1,5 +1,6 @@
 """Bad input over every route of the real app in the local Functions host: never a 5xx, always Azure's error body."""
 
+import json
 import os
 import random
 from collections import Counter
@@ -82,6 +83,16 @@ def test_no_bad_request_breaks_a_route(indexed: dict[str, Function], cloud: Stac
     log = (cloud.folder / "host.log").read_text(encoding="utf-8", errors="replace")
     assert cloud.cloud.token not in log
     assert "AccountKey" not in log
+
+
+def test_an_inventory_that_azure_refuses_is_asked_for_again_later(cloud: Stack) -> None:
+    """503 with Azure's own words and Retry-After, never the app's 500."""
+    refused = {"status": 403, "method": "GET", "path_contains": "/subscriptions", "headers": {"Retry-After": "17"}}
+    cloud.sandbox.post("/sandbox/faults", refused)
+    reply = ask(cloud.host.app, cloud.cloud.token, Bad(method="POST", target="/fleet/inventory"))
+    error = json.loads(reply.body)["error"]
+    assert (reply.status, reply.retry_after, error["code"]) == (503, "17", "AuthorizationFailed")
+    assert error["message"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from shared.domain.messages import ListSubscription
 from shared.domain.resource_id import parse_machine_id
 from shared.workflows.fleet import list_machines, read_summary
 from shared.workflows.health import read_health
-from shared.workflows.inventory import plan_inventory
+from shared.workflows.inventory import ASK_AGAIN, plan_inventory, request_inventory
 from shared.workflows.listing import take_inventory
 from shared.workflows.machines import read_machine
 from tests.workflows.conftest import Build
@@ -123,6 +123,16 @@ def test_subscriptions_that_cannot_be_listed_are_said_so(build: Build) -> None:
     house.fault(403, "/subscriptions", "GET")
     with pytest.raises(CloudError, match="403"):
         plan_inventory(house.azure, house.store, ())
+
+
+def test_a_caller_is_told_when_to_ask_again(build: Build) -> None:
+    house = build()
+    for headers, wait in (({}, ASK_AGAIN), ({"Retry-After": "7"}, 7)):
+        house.fault(403, "/subscriptions", "GET", headers=headers)
+        with pytest.raises(RequestError) as refusal:
+            request_inventory(house.azure, house.store, ())
+        told = refusal.value
+        assert (told.status, told.code, told.retry_after) == (503, "AuthorizationFailed", wait)
 
 
 def test_an_unknown_subscription_of_the_settings_is_a_problem_in_words(build: Build) -> None:
