@@ -46,6 +46,7 @@ class Check(StrEnum):
     BUCKETS = "buckets"
     TIMERS = "timers"
     INVENTORY = "inventory"
+    INDEX = "index"
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +77,7 @@ class Throttle(msgspec.Struct, frozen=True, kw_only=True):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What was read, of long lists only their beginning: `unread` names the checks whose list goes on.
 
-    `up_since`: when the first of the timers ran for the first time.
+    `up_since`: when the first of the timers ran for the first time. `index_as_of`: how the fleet is shown.
     """
 
     queues: dict[str, int]
@@ -87,6 +88,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     timers: dict[str, datetime]
     up_since: datetime | None
     subscriptions: tuple[Subscription, ...]
+    index_as_of: datetime | None = None
     unread: frozenset[Check] = frozenset()
 
 
@@ -195,6 +197,11 @@ def _inventory(facts: Facts, _: datetime) -> Iterator[Problem]:
             yield Problem(check=Check.INVENTORY, code=each.reason.code, message=text, target=each.id)
 
 
+def _index(_: Facts, __: datetime) -> Iterator[Problem]:
+    """Its age alone is none: it is rebuilt when a timer or a reader asks, and what then fails is parked."""
+    return iter(())
+
+
 _JUDGES: dict[Check, Callable[[Facts, datetime], Iterator[Problem]]] = {
     Check.QUEUES: _queues,
     Check.AGENDA: _agenda,
@@ -203,6 +210,7 @@ _JUDGES: dict[Check, Callable[[Facts, datetime], Iterator[Problem]]] = {
     Check.BUCKETS: _buckets,
     Check.TIMERS: _timers,
     Check.INVENTORY: _inventory,
+    Check.INDEX: _index,
 }
 _SENTENCES: dict[Check, Callable[[Facts], str]] = {
     Check.QUEUES: lambda facts: f"{sum(facts.queues.values())} messages wait on {len(facts.queues)} queues.",
@@ -216,6 +224,11 @@ _SENTENCES: dict[Check, Callable[[Facts], str]] = {
     Check.BUCKETS: lambda facts: f"{len(facts.throttled)} throttles are closed by Azure.",
     Check.TIMERS: lambda facts: f"{len(facts.timers)} of {len(TIMERS)} timers have run.",
     Check.INVENTORY: lambda facts: f"{len(facts.subscriptions)} subscriptions were read.",
+    Check.INDEX: lambda facts: (
+        f"Pages and counts show the fleet as of {_at(facts.index_as_of)}."
+        if facts.index_as_of
+        else "Pages and counts show nothing yet: the fleet's index was never built."
+    ),
 }
 
 

@@ -31,6 +31,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     stuck: tuple[Item, ...]
     throttled: tuple[Throttle, ...]
     subscriptions: tuple[Subscription, ...]
+    index_as_of: datetime | None
     checks: tuple[Finding, ...]
     problems: tuple[Problem, ...]
 
@@ -48,6 +49,7 @@ def read_health(store: Store, now: datetime) -> Health:
         stuck=tuple(item for item in facts.open if is_stuck(item, now))[:MOST_SHOWN],
         throttled=facts.throttled[:MOST_SHOWN],
         subscriptions=facts.subscriptions,
+        index_as_of=facts.index_as_of,
         checks=findings(facts, told),
         problems=told,
     )
@@ -57,6 +59,7 @@ def _facts(store: Store, now: datetime) -> Facts:
     names = list(QUEUES.values())
     parked = {name: store.poison.parked(name, MOST_PARKED + 1) for name in names}
     is_open, more_open = store.agenda.first(MOST_OPEN)
+    head = store.index.shown().head
     throttled, more_throttles = store.buckets.throttled(now, MOST_THROTTLES)
     goes_on = {
         Check.POISON: any(len(found) > MOST_PARKED for found in parked.values()),
@@ -72,5 +75,6 @@ def _facts(store: Store, now: datetime) -> Facts:
         timers=store.fleet.timers(),
         up_since=min(store.fleet.first_timers().values(), default=None),
         subscriptions=tuple(store.fleet.subscriptions()),
+        index_as_of=head.as_of if head else None,
         unread=frozenset(check for check, more in goes_on.items() if more),
     )

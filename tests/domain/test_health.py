@@ -59,6 +59,12 @@ def test_nothing_wrong_is_no_problem_and_still_a_sentence_for_every_check() -> N
     assert all(each.healthy and each.message.endswith(".") for each in told)
 
 
+def test_how_old_the_index_is() -> None:
+    never, then = (findings(facts(index_as_of=at), ())[-1] for at in (None, NOW))
+    assert "never built" in never.message
+    assert NOW.isoformat(timespec="seconds") in then.message
+
+
 def parked(number: int) -> Poison:
     return Poison(queue="runs", id=f"{number:032x}", text="{}", why="ValueError: no", parked=NOW)
 
