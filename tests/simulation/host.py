@@ -21,8 +21,6 @@ TIMERS = (("agenda_timer", 0.0, 60.0), ("assessment_timer", 30.0, 600.0), ("inve
 """Name, first firing and period in seconds from START, which is a full hour."""
 INVENTORY_ASKED = (1.0, *(80.0 * turn for turn in range(1, 6)))
 """When somebody asks for the inventory, seconds from START: once deployed, and again while things go wrong."""
-PLAN_ASKED = tuple(75.0 + 45.0 * turn for turn in range(9))
-"""When somebody runs the planner's timer by hand, as Azure's portal lets one do."""
 CLIENT_RETRIES = 3
 EXPECTED_FAILURES = ("StorageFault", "ServiceResponseError", "CloudError", "Conflict")
 """What a function may fail with: what was injected, and what the app makes of it."""
@@ -51,8 +49,6 @@ class Host:
             self._scheduler.at(first, self._firing(name, period))
         for asked in INVENTORY_ASKED:
             self._scheduler.at(asked, lambda: self._fire("inventory_timer"))
-        for asked in PLAN_ASKED:
-            self._scheduler.at(asked, lambda: self._fire("assessment_timer"))
 
     def start_wishes(self, wishes: list[Wish]) -> None:
         for wish in wishes:
