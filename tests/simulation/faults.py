@@ -89,6 +89,14 @@ class Faults:
             return Fault(f"answered after {seconds:.0f} s", self._then(seconds))
         return Fault("done, no answer in time", self._then(READ_TIMEOUT, requests.exceptions.ReadTimeout()))
 
+    def throttled(self) -> Fault:
+        return _throttled(self._random.choice((0, 1, 5, 30)))
+
+    def asleep(self) -> Fault:
+        """Longer than the shortest windows leave for a start."""
+        seconds = self._random.uniform(65, 330)
+        return Fault(f"delayed by {seconds:.0f} s", delay=seconds)
+
     def late_refusal(self) -> Fault:
         """Busy, said so late that the run has taken its next step meanwhile."""
         seconds = self._random.uniform(12, 25)
@@ -110,8 +118,7 @@ class Faults:
         return order
 
     def _throttled(self, step: Step) -> Fault:
-        seconds = self._random.choice((0, 1, 5, 30, 120))
-        return Fault(f"429, Retry-After {seconds}", lambda act: error_response(429, "TooManyRequests", seconds))
+        return _throttled(self._random.choice((0, 1, 5, 30, 120)))
 
     def _server_error(self, step: Step) -> Fault:
         return self._arm_status(self._random.choice((500, 502, 503, 504)), effect=self._random.random() < 0.5)
@@ -154,6 +161,10 @@ class Faults:
 def _is_guarded(step: Step) -> bool:
     """Whether the write can conflict at all; a Merge never does."""
     return any(word in step.about for word in ("Insert ", "Replace ", "Delete "))
+
+
+def _throttled(seconds: int) -> Fault:
+    return Fault(f"429, Retry-After {seconds}", lambda act: error_response(429, "TooManyRequests", seconds))
 
 
 def crash_before() -> Fault:

@@ -21,6 +21,8 @@ TIMERS = (("agenda_timer", 0.0, 60.0), ("assessment_timer", 30.0, 600.0), ("inve
 """Name, first firing and period in seconds from START, which is a full hour."""
 INVENTORY_ASKED = (1.0, *(80.0 * turn for turn in range(1, 6)))
 """When somebody asks for the inventory, seconds from START: once deployed, and again while things go wrong."""
+ASSESSMENTS_PLANNED = (130.0, 250.0, 370.0)
+"""When the planner is started between its hours as well: what is planned while things go wrong matters most."""
 CLIENT_RETRIES = 3
 EXPECTED_FAILURES = ("StorageFault", "ServiceResponseError", "CloudError", "Conflict")
 """What a function may fail with: what was injected, and what the app makes of it."""
@@ -49,6 +51,8 @@ class Host:
             self._scheduler.at(first, self._firing(name, period))
         for asked in INVENTORY_ASKED:
             self._scheduler.at(asked, lambda: self._fire("inventory_timer"))
+        for planned in ASSESSMENTS_PLANNED:
+            self._scheduler.at(planned, lambda: self._fire("assessment_timer"))
 
     def start_wishes(self, wishes: list[Wish]) -> None:
         for wish in wishes:

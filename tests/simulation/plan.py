@@ -16,8 +16,18 @@ LARGEST_SKEW = 4.0
 """Seconds an instance's clock is wrong at most."""
 LATE = "late"
 """Side of a point at which Azure refuses late instead of the worker dying."""
-_AIMED_COMMON, _AIMED_RARE, _AIMED_LATE = 0.05, 0.5, 0.4
-"""How often a seed aims at a common or a rare crash point, and at a late refusal."""
+ASLEEP, THROTTLED = "asleep", "throttled"
+"""Sides of points at which the worker stands still for minutes, and at which Azure answers 429."""
+_AIMED_COMMON, _AIMED_RARE = 0.09, 0.45
+"""How often a seed aims at a common or a rare crash point."""
+_PATHS = (
+    f"installation_start arm.installPatches {LATE}",  # to `running -> permitted`
+    f"installation_start run.get {ASLEEP}",  # past a cut-off, with a claim
+    f"installation_request operations.transact {ASLEEP}",  # past a cut-off, without one
+    f"inventory_sweep arm.graph {THROTTLED}",  # to a sweep that sends itself again
+)
+"""What must go wrong for the app to come to ways of its own that it seldom takes."""
+_AIMED_PATHS = 0.8
 TIGHT_SHARE = 0.2
 """Seeds in which other work of the app has used the throttle up; their clocks are right."""
 
@@ -70,8 +80,7 @@ def _targets(random: Random) -> Iterator[str]:
     for points, share in ((COMMON, _AIMED_COMMON), (RARE, _AIMED_RARE)):
         crashes = (f"{point} {side}" for point in points for side in ("before", "after"))
         yield from (crash for crash in crashes if random.random() < share)
-    if random.random() < _AIMED_LATE:
-        yield f"installation_start arm.installPatches {LATE}"
+    yield from (path for path in _PATHS if random.random() < _AIMED_PATHS)
 
 
 def _outage(random: Random, within: float) -> tuple[float, float, str]:

@@ -9,26 +9,35 @@ def _points(**steps: str) -> tuple[str, ...]:
 
 
 COMMON = _points(
-    agenda_timer="agenda.scan agenda.write fleet.get fleet.write operations.get run.get",
-    assessment_request="machines.get operations.get",
-    assessment_start="machines.get operations.get operations.write",
-    assessment_timer="machines.scan",
-    fleet_count="fleet.scan index.get index.page index.transact index.write machines.scan queue.send",
-    installation_request="machines.get operations.get",
-    installation_start="machines.get run.get run.scan",
-    inventory_subscription="""
-        arm.list fleet.get fleet.scan fleet.transact identities.scan identities.write machines.scan machines.transact
-        queue.send
+    agenda_timer="""
+        agenda.scan agenda.transact agenda.write fleet.get fleet.write operations.get queue.send run.get run.scan
     """,
-    inventory_sweep="fleet.scan machines.scan",
+    assessment_request="""
+        agenda.write buckets.get buckets.write machines.get operations.get operations.transact queue.send
+    """,
+    assessment_start="""
+        arm.assessPatches buckets.get buckets.write machines.get operations.get operations.write queue.send
+    """,
+    assessment_timer="buckets.get buckets.write fleet.get fleet.scan machines.scan machines.transact",
+    fleet_count="fleet.scan index.get index.page index.transact index.write machines.scan queue.send",
+    installation_request="agenda.write machines.get operations.get operations.transact queue.send run.get run.transact",
+    installation_start="""
+        arm.installPatches buckets.get buckets.write machines.get operations.get operations.write queue.send run.get
+        run.scan
+    """,
+    inventory_subscription="""
+        arm.list fleet.get fleet.scan fleet.transact fleet.write identities.scan identities.write machines.scan
+        machines.transact queue.send
+    """,
+    inventory_sweep="arm.graph fleet.scan fleet.transact machines.scan",
     inventory_timer="arm.list fleet.get fleet.scan fleet.write queue.send",
     operation_follow="""
-        arm.graph arm.operation history.write machines.get machines.write operations.get operations.write
-        queue.send updates.scan
+        arm.graph arm.operation history.write machines.get machines.write operations.get operations.transact
+        operations.write queue.send updates.scan
     """,
-    run_advance="operations.get queue.send run.get run.scan",
+    run_advance="history.write machines.get machines.write operations.get queue.send run.get run.scan run.transact",
 )
-"""Met often by chance."""
+"""On every function's usual way. Seeds aim at few of them at a time: who dies early never gets to the end."""
 
 RARE = _points(
     agenda_timer="agenda.transact queue.send run.scan",
@@ -46,21 +55,18 @@ RARE = _points(
         operations.write poison.write queue.send
     """,
     assessment_timer="buckets.get buckets.write fleet.get fleet.scan fleet.write machines.transact queue.send",
+    assessment_start="agenda.write arm.machine machines.write operations.transact poison.write",
+    assessment_timer="fleet.write queue.send",
     fleet_count="poison.write",
-    installation_request="agenda.write operations.transact queue.send run.get run.scan run.transact",
-    installation_start="""
-        arm.installPatches arm.machine buckets.get buckets.write operations.get operations.transact operations.write
-        poison.write queue.send
-    """,
-    inventory_subscription="fleet.write poison.write",
-    inventory_sweep="arm.graph fleet.transact poison.write queue.send",
-    operation_follow="arm.activity arm.machine history.transact operations.transact poison.write updates.transact",
+    installation_request="run.scan",
+    installation_start="arm.machine operations.transact poison.write",
+    inventory_subscription="poison.write",
+    inventory_sweep="poison.write queue.send",
+    operation_follow="arm.activity arm.machine history.transact poison.write updates.transact",
     poison="poison.get poison.write",
-    run_advance="""
-        history.write machines.get machines.write operations.transact operations.write poison.write run.transact
-    """,
+    run_advance="operations.transact operations.write poison.write",
 )
-"""Seldom met: seeds aim at them."""
+"""Seldom come to, or at the very end of a way: seeds aim at many of them."""
 
 RACES = _points(assessments_start="machines.get machines.write operations.get", installation_request="operations.write")
 """Only where two requests meet within a step, or an answer comes after its operation moved on: known, and not asked to

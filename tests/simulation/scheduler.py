@@ -6,7 +6,7 @@ from random import Random
 
 from tests.simulation.clock import WorldClock
 from tests.simulation.faults import Fault, Faults, crash_after, crash_before
-from tests.simulation.plan import LATE
+from tests.simulation.plan import ASLEEP, LATE, THROTTLED
 from tests.simulation.queues import QueueAccount, Stored
 from tests.simulation.steps import Act, Hub, Invocation
 from tests.simulation.story import Story
@@ -28,6 +28,13 @@ class Scheduler:
         self._hub = hub
         self._queues = queues
         self._faults = faults
+        self._aims = {
+            "before": crash_before,
+            "after": crash_after,
+            LATE: faults.late_refusal,
+            ASLEEP: faults.asleep,
+            THROTTLED: faults.throttled,
+        }
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = 0
         self._forced: set[int] = set()
@@ -155,9 +162,9 @@ class Scheduler:
         step = invocation.step
         if not self.targets or step is None:
             return None
-        aims = {"before": crash_before, "after": crash_after, LATE: self._faults.late_refusal}
-        for side, fault in aims.items():
-            point = f"{invocation.function} {step.place}.{step.verb} {side}"
+        place = f"{invocation.function} {step.place}.{step.verb}"
+        for side, fault in self._aims.items():
+            point = f"{place} {side}"
             if point in self.targets and self._random.random() < AIM:
                 self.targets.discard(point)
                 return fault()

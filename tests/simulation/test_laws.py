@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.__main__ import SELDOM
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.report import simulation_report
 from tests.simulation.runner import Runner
@@ -15,7 +14,7 @@ from tests.simulation.world import Parts
 
 PROJECT = Path(__file__).resolve().parents[2]
 SHARE = 60.0
-"""Seconds of fresh seeds; up to as many again while something was met too seldom, which is printed."""
+"""Seconds of fresh seeds; up to as many again while something was met too seldom, as on a busy machine."""
 SEEDS_FOR_A_MUTANT = 800
 """About what CI's share lives: a mutant that passes them would pass CI."""
 
@@ -27,7 +26,7 @@ def test_a_minute_of_fresh_seeds_breaks_no_law(pytestconfig: pytest.Config) -> N
     command = [sys.executable, "-m", "tests.simulation", "--seconds", f"{SHARE:.0f}"]  # with settled hashes: repeatable
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     simulation_report(pytestconfig).extend(done.stdout.splitlines())
-    assert done.returncode in (0, SELDOM), done.stdout[-5000:] + done.stderr[-5000:]
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
 
 
 @pytest.mark.alone
