@@ -68,7 +68,7 @@ def draw_plan(seed: int, random: Random, fleet: list[Target]) -> Plan:
         rate=random.choice(_RATES),
         faulty_for=faulty_for,
         restarts=[(random.uniform(5, faulty_for), random.choice(INSTANCES)) for _ in range(random.randint(0, 3))],
-        outages=[_outage(random, faulty_for) for _ in range(random.choice((0, 0, 1, 2)))],
+        outages=[_outage(random, faulty_for) for _ in range(random.choice((0, 1, 1, 2)))],
         replays=random.random() < 0.5,
         expiring=random.random() < 0.2,
         wishes=draw_wishes(random, fleet, faulty_for),
@@ -84,7 +84,7 @@ def _targets(random: Random) -> Iterator[str]:
 
 
 def _outage(random: Random, within: float) -> tuple[float, float, str]:
-    """One table, the queues, or ARM fails for one to five minutes."""
+    """One table, the queues, or ARM fails for one to seven minutes: long enough for messages to be given up."""
     start = random.uniform(10, within)
     place = random.choice(("operations", "run", "machines", "agenda", "buckets", "history", "updates", "queue", "arm"))
-    return start, start + random.uniform(60, 300), place
+    return start, start + random.uniform(60, 420), place

@@ -12,15 +12,13 @@ COMMON = _points(
     agenda_timer="""
         agenda.scan agenda.transact agenda.write fleet.get fleet.write operations.get queue.send run.get run.scan
     """,
-    assessment_request="""
-        agenda.write buckets.get buckets.write machines.get operations.get operations.transact queue.send
-    """,
+    assessment_request="agenda.write buckets.get machines.get operations.get queue.send",
     assessment_start="""
         arm.assessPatches buckets.get buckets.write machines.get operations.get operations.write queue.send
     """,
     assessment_timer="buckets.get buckets.write fleet.get fleet.scan machines.scan machines.transact",
     fleet_count="fleet.scan index.get index.page index.transact index.write machines.scan queue.send",
-    installation_request="agenda.write machines.get operations.get operations.transact queue.send run.get run.transact",
+    installation_request="agenda.write machines.get operations.get operations.transact queue.send run.transact",
     installation_start="""
         arm.installPatches buckets.get buckets.write machines.get operations.get operations.write queue.send run.get
         run.scan
@@ -35,7 +33,7 @@ COMMON = _points(
         arm.graph arm.operation history.write machines.get machines.write operations.get operations.transact
         operations.write queue.send updates.scan
     """,
-    run_advance="history.write machines.get machines.write operations.get queue.send run.get run.scan run.transact",
+    run_advance="operations.get queue.send run.get run.scan run.transact",
 )
 """On every function's usual way. Seeds aim at few of them at a time: who dies early never gets to the end."""
 
@@ -55,16 +53,17 @@ RARE = _points(
         operations.write poison.write queue.send
     """,
     assessment_timer="buckets.get buckets.write fleet.get fleet.scan fleet.write machines.transact queue.send",
+    assessment_request="buckets.write operations.transact",
     assessment_start="agenda.write arm.machine machines.write operations.transact poison.write",
     assessment_timer="fleet.write queue.send",
     fleet_count="poison.write",
-    installation_request="run.scan",
+    installation_request="run.get run.scan",
     installation_start="arm.machine operations.transact poison.write",
     inventory_subscription="poison.write",
     inventory_sweep="poison.write queue.send",
     operation_follow="arm.activity arm.machine history.transact poison.write updates.transact",
     poison="poison.get poison.write",
-    run_advance="operations.transact operations.write poison.write",
+    run_advance="history.write machines.get machines.write operations.transact operations.write poison.write",
 )
 """Seldom come to, or at the very end of a way: seeds aim at many of them."""
 
