@@ -92,6 +92,9 @@ class Faults:
     def throttled(self) -> Fault:
         return _throttled(self._random.choice((0, 1, 5, 30)))
 
+    def refused(self) -> Fault:
+        return Fault("409", lambda act: error_response(409, "Conflict"))
+
     def asleep(self) -> Fault:
         """Longer than the shortest windows leave for a start."""
         seconds = self._random.uniform(65, 330)

@@ -16,14 +16,15 @@ LARGEST_SKEW = 4.0
 """Seconds an instance's clock is wrong at most."""
 LATE = "late"
 """Side of a point at which Azure refuses late instead of the worker dying."""
-ASLEEP, THROTTLED = "asleep", "throttled"
-"""Sides of points at which the worker stands still for minutes, and at which Azure answers 429."""
+ASLEEP, THROTTLED, REFUSED = "asleep", "throttled", "refused"
+"""Sides of points at which the worker stands still for minutes, and at which Azure answers 429 or 409."""
 _AIMED_COMMON, _AIMED_RARE = 0.09, 0.45
 """How often a seed aims at a common or a rare crash point."""
 _PATHS = (
     f"installation_start arm.installPatches {LATE}",  # to `running -> permitted`
     f"installation_start run.get {ASLEEP}",  # past a cut-off, with a claim
     f"installation_request operations.transact {ASLEEP}",  # past a cut-off, without one
+    f"assessment_start arm.assessPatches {REFUSED}",  # to an end before the start
     f"inventory_sweep arm.graph {THROTTLED}",  # to a sweep that sends itself again
 )
 """What must go wrong for the app to come to ways of its own that it seldom takes."""

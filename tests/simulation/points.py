@@ -14,9 +14,11 @@ COMMON = _points(
     """,
     assessment_request="agenda.write buckets.get machines.get operations.get queue.send",
     assessment_start="""
-        arm.assessPatches buckets.get buckets.write machines.get operations.get operations.write queue.send
+        arm.assessPatches buckets.write machines.get operations.get operations.write queue.send
     """,
     assessment_timer="buckets.get buckets.write fleet.get fleet.scan machines.scan machines.transact",
+    assessments_follow="arm.graph machines.scan operations.get operations.transact queue.send updates.scan",
+    assessments_start="agenda.transact arm.assessPatches machines.scan operations.transact operations.write",
     fleet_count="fleet.scan index.get index.page index.transact index.write machines.scan queue.send",
     installation_request="agenda.write machines.get operations.get operations.transact queue.send run.transact",
     installation_start="""
@@ -38,24 +40,13 @@ COMMON = _points(
 """On every function's usual way. Seeds aim at few of them at a time: who dies early never gets to the end."""
 
 RARE = _points(
-    agenda_timer="agenda.transact queue.send run.scan",
-    assessment_request="agenda.write buckets.get buckets.write operations.transact queue.send",
-    assessment_start="""
-        arm.assessPatches arm.machine buckets.get buckets.write machines.write operations.transact poison.write
-        queue.send
-    """,
-    assessments_follow="""
-        agenda.transact arm.graph queue.send history.transact history.write machines.scan machines.transact
-        operations.get operations.transact updates.scan updates.transact poison.write
-    """,
-    assessments_start="""
-        agenda.transact arm.assessPatches arm.machine buckets.get buckets.write machines.scan operations.transact
-        operations.write poison.write queue.send
-    """,
-    assessment_timer="buckets.get buckets.write fleet.get fleet.scan fleet.write machines.transact queue.send",
     assessment_request="buckets.write operations.transact",
-    assessment_start="agenda.write arm.machine machines.write operations.transact poison.write",
+    assessment_start="arm.machine buckets.get machines.write operations.transact poison.write",
     assessment_timer="fleet.write queue.send",
+    assessments_follow="""
+        agenda.transact history.transact history.write machines.transact poison.write updates.transact
+    """,
+    assessments_start="arm.machine buckets.get buckets.write poison.write queue.send",
     fleet_count="poison.write",
     installation_request="run.get run.scan",
     installation_start="arm.machine operations.transact poison.write",

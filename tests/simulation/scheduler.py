@@ -6,7 +6,7 @@ from random import Random
 
 from tests.simulation.clock import WorldClock
 from tests.simulation.faults import Fault, Faults, crash_after, crash_before
-from tests.simulation.plan import ASLEEP, LATE, THROTTLED
+from tests.simulation.plan import ASLEEP, LATE, REFUSED, THROTTLED
 from tests.simulation.queues import QueueAccount, Stored
 from tests.simulation.steps import Act, Hub, Invocation
 from tests.simulation.story import Story
@@ -34,6 +34,7 @@ class Scheduler:
             LATE: faults.late_refusal,
             ASLEEP: faults.asleep,
             THROTTLED: faults.throttled,
+            REFUSED: faults.refused,
         }
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = 0
