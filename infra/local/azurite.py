@@ -40,12 +40,15 @@ class Azurite:
         self.endpoints = endpoints
 
     @classmethod
-    def start(cls, location: Path, log: Path | None = None) -> Self:
-        """Starts it on free ports and waits until all three services listen; AzuriteMissing or ChildFailed if not."""
+    def start(cls, location: Path, log: Path | None = None, *, saves: bool = True) -> Self:
+        """Starts it on free ports and waits until all three services listen; AzuriteMissing or ChildFailed if not.
+
+        Without `saves` it keeps everything in memory only.
+        """
         if not SCRIPT.exists():
             raise AzuriteMissing("Azurite is not installed yet: run `python dev.py demo` or `python dev.py test` once.")
         location.mkdir(parents=True, exist_ok=True)
-        process = child.start("Azurite", _command(location), log=log or location / "azurite.log")
+        process = child.start("Azurite", _command(location if saves else None), log=log or location / "azurite.log")
         try:
             return cls(process, process.wait_for(lambda: _listening(process.said()), START_SECONDS))
         except BaseException:
@@ -77,11 +80,12 @@ def node() -> Path:
     return next(path for path in (packages / "bin" / "node", packages / "node.exe") if path.exists())
 
 
-def _command(location: Path) -> list[str]:
+def _command(location: Path | None) -> list[str]:
     # The newest storage SDKs send a version that Azurite 3.37 does not know yet: hence --skipApiVersionCheck.
     quiet = ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
     ports = ["--blobPort", "0", "--queuePort", "0", "--tablePort", "0"]
-    return [str(node()), "--require", str(LEASH), str(SCRIPT), *quiet, "--location", str(location), *ports]
+    kept = ["--location", str(location)] if location else ["--inMemoryPersistence"]
+    return [str(node()), "--require", str(LEASH), str(SCRIPT), *quiet, *kept, *ports]
 
 
 def _listening(said: str) -> dict[str, str] | None:

@@ -24,13 +24,15 @@ SPEED = 800.0
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What kind of cloud. `speed` divides every duration inside machines; a port of 0 is chosen free.
 
-    `crowded`: all machines in one subscription and region, so that they share one throttle.
+    `crowded`: all machines in one subscription and region, so that they share one throttle. `saves`: the storage
+    emulator writes all it holds to disk every five seconds, and answers nothing meanwhile.
     """
 
     machines: int = 60
     seed: int = 1
     speed: float = SPEED
     crowded: bool = False
+    saves: bool = True
     workers: int = 2
     port: int = 0
     app: Path = PROJECT

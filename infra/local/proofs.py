@@ -16,6 +16,10 @@ PROOFS = {
         "machines per second of our dispatch, of a plain SDK loop and of the Azure CLI in a loop",
         ("-m", "proof", "-s", "tests/benchmarks/test_fan_out.py"),
     ),
+    "fleet": Proof(
+        "1,000 machines assessed, none lost, calls and storage of each counted; then 100,000 in storage, read",
+        ("-m", "proof", "-s", "tests/scenarios/test_fleet.py", "tests/benchmarks/test_reading.py"),
+    ),
     "guest": Proof("a real Debian root really assessed and really upgraded by apt", ("-m", "guest", "tests")),
     "kills": Proof(
         "200 machines assessed while workers, hosts and the storage die in named steps: nothing twice, nothing lost",

@@ -114,7 +114,7 @@ class Stack:
         self.stop()
 
     def _boot(self, options: Options, guest: Future[Path | None]) -> None:
-        self.azurite = Azurite.start(self.folder / "azurite", self.folder / "azurite.log")
+        self.azurite = Azurite.start(self.folder / "azurite", self.folder / "azurite.log", saves=options.saves)
         self._add(self.azurite.process, self.azurite.stop)
         sandbox = self._start("sandbox", sandbox_arguments(options, self.folder, guest.result()), {})
         self.cloud = ready(sandbox, Cloud)

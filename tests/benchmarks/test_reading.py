@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from statistics import median, quantiles
 from urllib.parse import quote
 
@@ -26,6 +25,7 @@ from shared.store.table import LARGEST_BATCH, Merge, Row, Table
 from shared.wiring import build_store, open_store
 from shared.workflows.fleet import list_machines, read_summary
 from tests.benchmarks.large import RARE, fleet, texts
+from tests.local.memory import LARGEST_WORKER, listed, peaks
 from tests.store.wire import Wire
 
 pytestmark = [
@@ -37,9 +37,6 @@ pytestmark = [
 MACHINES = int(os.environ.get("READING_MACHINES", "100000"))
 SUMMARY_P95, PAGE_P95 = 0.300, 0.500
 """Seconds. Issue 3, "Must show"."""
-
-LARGEST_WORKER = 256
-"""MiB. Issue 3, "Must show"."""
 
 MOST_CALLS = 30
 """Storage calls of a page, whatever its filter, at 100,000 machines; 2 more for a reader who asks for a rebuild."""
@@ -75,7 +72,7 @@ class Answer(msgspec.Struct, frozen=True, rename={"next": "nextLink", "as_of": "
 def large() -> Iterator[Stack]:
     """A local cloud whose storage holds the fleet. Its sandbox does not: nothing here is to be asked of Azure."""
     settings = {"OUM_ASSESSMENT_AGE": "P36500D"}
-    with Stack.start(Options(machines=4, settings=settings)) as stack:
+    with Stack.start(Options(machines=4, settings=settings, saves=False)) as stack:
         began = time.perf_counter()
         _load(stack)
         say(f"loaded {MACHINES} machines into Azurite in {time.perf_counter() - began:.0f} s")
@@ -144,11 +141,11 @@ def test_reading(large: Stack) -> None:
         times[f"page: {name}"] = _times(partial(app.get, _path(wanted), Answer))
     times["deep page: one status"] = _deep(app)
     calls = _calls(large)
-    memory = _memory(large)
+    memory = peaks(large)
     say(f"\n{'over HTTP, ' + str(ROUNDS) + ' requests each':<36}{'p50 ms':>8}{'p95 ms':>8}{'storage calls':>15}")
     for name, spent in times.items():
         say(f"{name:<36}{1000 * median(spent):>8.0f}{1000 * p95(spent):>8.0f}{calls.get(name, 0):>15}")
-    say(f"memory of the workers, peak MiB: {_listed(memory)}")
+    say(f"memory of the workers, peak MiB: {listed(memory)}")
     assert p95(times.pop("summary")) <= SUMMARY_P95
     assert {name: p95(spent) for name, spent in times.items() if p95(spent) > PAGE_P95} == {}
     assert calls["summary"] == 1
@@ -172,9 +169,9 @@ def test_reading_while_the_index_is_rebuilt(large: Stack) -> None:
         while _number(store) == before:
             assert time.monotonic() < end, f"no index after {BUILD_SECONDS} s"
             spent += _times(lambda: app.get(path, Answer), 5)
-    memory = _memory(large)
+    memory = peaks(large)
     say(f"while the index is rebuilt, {len(spent)} pages of kind, os and status: p50 {1000 * median(spent):.0f} ms, "
-        f"p95 {1000 * p95(spent):.0f} ms; peak MiB of the workers {_listed(memory)}")  # fmt: skip
+        f"p95 {1000 * p95(spent):.0f} ms; peak MiB of the workers {listed(memory)}")  # fmt: skip
     assert p95(spent) <= PAGE_P95
     assert max(memory) <= LARGEST_WORKER
 
@@ -213,43 +210,6 @@ def _calls(stack: Stack) -> dict[str, int]:
             counted[name] = len(wire.seen)
             assert all("PartitionKey" in each.path or "PartitionKey eq" in each.query["$filter"] for each in wire.seen)
         return counted
-
-
-def _memory(stack: Stack) -> list[float]:
-    """The most that each worker has ever held, MiB, as Linux counts it."""
-    host = stack.children[-1].process.pid
-    workers = [
-        pid for pid in _processes() if "infra.local.host.worker" in _said(pid, "cmdline") and host in _above(pid)
-    ]
-    assert workers
-    return [int(_field(pid, "VmHWM")) / 1024 for pid in workers]
-
-
-def _listed(memory: list[float]) -> str:
-    return ", ".join(f"{each:.0f}" for each in memory)
-
-
-def _processes() -> list[int]:
-    return [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()]
-
-
-def _said(pid: int, name: str) -> str:
-    """A file of a process; nothing of one that has ended meanwhile."""
-    try:
-        return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
-    except OSError:
-        return ""
-
-
-def _field(pid: int, name: str) -> str:
-    lines = (line.split() for line in _said(pid, "status").splitlines())
-    return next((words[1] for words in lines if words[0] == f"{name}:"), "0")
-
-
-def _above(pid: int) -> Iterator[int]:
-    while pid:
-        pid = int(_field(pid, "PPid"))
-        yield pid
 
 
 def _times(ask: Callable[[], object], rounds: int = ROUNDS) -> list[float]:

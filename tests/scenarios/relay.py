@@ -29,7 +29,10 @@ _T = TypeVar("_T")
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. `door`: the relay's name; `ports`: of the sender and ours; `status`: 0 before the answer."""
+    """One request. `door`: the relay's name; `ports`: of the sender and ours; `status`: 0 before the answer.
+
+    `size`: bytes of the answer's body.
+    """
 
     door: str
     method: str
@@ -38,6 +41,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str]
     ports: tuple[int, int]
     status: int = 0
+    size: int = 0
 
 
 class Watch(Protocol):
@@ -128,7 +132,7 @@ class Relay:
                 content = await answer.read()
         except (aiohttp.ClientError, OSError):  # the server is down: its clients see a broken connection
             return _gone(request)
-        if not await self._watch.pass_on(msgspec.structs.replace(seen, status=answer.status)):
+        if not await self._watch.pass_on(msgspec.structs.replace(seen, status=answer.status, size=len(content))):
             return _gone(request)
         return _answer(answer, content, door.ahead())
 

@@ -4,11 +4,13 @@ import asyncio
 import queue
 import re
 import threading
+from collections import Counter, defaultdict
 from collections.abc import Callable
 
 import msgspec
 
 from tests.scenarios.relay import Seen
+from tests.scenarios.tally import Call, call_of
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,11 +32,14 @@ class Caught(msgspec.Struct, frozen=True, kw_only=True):
 class Steps:
     """Holds the first request that fits each armed step, and remembers every start that left for ARM.
 
-    `distance`: seconds that each start takes on its way to ARM.
+    `distance`: seconds that each start takes on its way to ARM. `counted`: every answered request, by the `phase` in
+    which it was answered.
     """
 
     def __init__(self) -> None:
         self.distance = 0.0
+        self.phase = ""
+        self.counted: defaultdict[str, Counter[Call]] = defaultdict(Counter)
         self._lock = threading.Lock()
         self._armed: list[Step] = []
         self.caught: queue.SimpleQueue[Caught] = queue.SimpleQueue()
@@ -48,6 +53,8 @@ class Steps:
         if seen.door == "ARM" and seen.status == 0 and is_start(seen):
             self.starts.append(seen)
             await asyncio.sleep(self.distance)
+        if seen.status:
+            self.counted[self.phase][call_of(seen)] += 1
         step = self._take(seen)
         if step is None:
             return True

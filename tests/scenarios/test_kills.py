@@ -4,7 +4,7 @@ import queue
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -18,7 +18,7 @@ from tests.local.waiting import until
 from tests.scenarios import judging
 from tests.scenarios.city import HOST, City
 from tests.scenarios.steps import ASSESSING, INVENTORY, PLANNING, Caught, Step, is_start
-from tests.scenarios.timers import nudged, timer
+from tests.scenarios.timers import forward, nudged, timer
 
 pytestmark = [
     pytest.mark.proof,
@@ -119,14 +119,6 @@ def settle(city: City) -> None:
     print(f"  closed as StartUnconfirmed and asked for once more: {len(asked)}")
     forward(city, HEAL_EVERY)
     assert nudged(city, lambda: not judging.left_over(city), SETTLE_SECONDS), judging.left_over(city)
-
-
-def forward(city: City, span: timedelta) -> None:
-    """Azure's clock, which is the app's, goes forward; every worker learns it from the next answer of ARM."""
-    city.ahead += span
-    print(f"  Azure's clock is {city.ahead} ahead from here on")
-    for _ in city.workers:
-        timer(city, "inventory")
 
 
 def _waits_only(city: City) -> bool:

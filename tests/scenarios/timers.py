@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from infra.local.stack import Stack
+from tests.scenarios.city import City
 
 NUDGE_SECONDS = 10.0
 """Between two runs of the timers that Azure's host runs every minute and every ten."""
@@ -24,3 +26,11 @@ def nudged(stack: Stack, done: Callable[[], bool], seconds: float) -> bool:
             timer(stack, capability)
         time.sleep(NUDGE_SECONDS)
     return True
+
+
+def forward(city: City, span: timedelta) -> None:
+    """Azure's clock, which is the app's, goes forward; every worker learns it from the next answer of ARM."""
+    city.ahead += span
+    print(f"  Azure's clock is {city.ahead} ahead from here on")
+    for _ in city.workers:
+        timer(city, "inventory")
