@@ -43,6 +43,8 @@ MOST_CALLS = 30
 
 ROUNDS = 60
 BUILD_SECONDS = 600
+BUSY_SECONDS = 60
+"""How long is read while the index is rebuilt, at most: a rebuild takes longer."""
 FILTERS = {
     "everything": Filter(),
     "one status": Filter(status="UpdatesAvailable"),
@@ -70,7 +72,10 @@ class Answer(msgspec.Struct, frozen=True, rename={"next": "nextLink", "as_of": "
 
 @pytest.fixture(scope="module")
 def large() -> Iterator[Stack]:
-    """A local cloud whose storage holds the fleet. Its sandbox does not: nothing here is to be asked of Azure."""
+    """A local cloud whose storage holds the fleet. Its sandbox does not: nothing here is to be asked of Azure.
+
+    The storage emulator does not save: with so much to write it would stand still for seconds, again and again.
+    """
     settings = {"OUM_ASSESSMENT_AGE": "P36500D"}
     with Stack.start(Options(machines=4, settings=settings, saves=False)) as stack:
         began = time.perf_counter()
@@ -165,10 +170,10 @@ def test_reading_while_the_index_is_rebuilt(large: Stack) -> None:
     with _store(large) as store:
         before = _number(store)
         _begin(store)
-        end = time.monotonic() + BUILD_SECONDS
-        while _number(store) == before:
-            assert time.monotonic() < end, f"no index after {BUILD_SECONDS} s"
+        end = time.monotonic() + BUSY_SECONDS
+        while time.monotonic() < end and _number(store) == before:
             spent += _times(lambda: app.get(path, Answer), 5)
+        assert len(spent) >= ROUNDS
     memory = peaks(large)
     say(f"while the index is rebuilt, {len(spent)} pages of kind, os and status: p50 {1000 * median(spent):.0f} ms, "
         f"p95 {1000 * p95(spent):.0f} ms; peak MiB of the workers {listed(memory)}")  # fmt: skip
