@@ -1,5 +1,6 @@
 """`prove fleet`: a thousand machines of every kind through the local host: none is lost, and what each one costs."""
 
+import os
 import sys
 import time
 from collections import Counter
@@ -30,7 +31,7 @@ pytestmark = [
 
 BY_HAND = ("assessment_timer", "inventory_timer", "results_timer")
 OPTIONS = Options(
-    machines=1000,
+    machines=int(os.environ.get("FLEET_MACHINES", "1000")),
     seed=5,
     speed=10,
     settings={f"AzureWebJobs.{name}.Disabled": "true" for name in BY_HAND},
@@ -127,22 +128,23 @@ def is_assessed(record: Record | None, now: datetime) -> bool:
     return record is not None and record.assessment is not None and now - record.assessment.ended < DAY
 
 
-def fate(record: Record, planned: datetime, swept: frozenset[str]) -> str:
+def fate(record: Record, planned: datetime, swept: bool) -> str:
     """What became of a machine, in words; empty when it is lost."""
-    look, now = record.assessment, planned + DAY / 24
+    look = record.assessment
     if look is not None and look.ended >= planned:
         return "assessed"
     if why := unreachable(record.machine):
         return f"skipped: {why.code}"
-    if look is not None and record.machine.address.key in swept and now - look.ended < DAY:
+    if swept and is_assessed(record, datetime.now(UTC)):
         return "left to Azure, whose result was swept"
     return ""
 
 
 def judge(city: City, planned: datetime, swept: frozenset[str], driven: list[judging.Starts]) -> None:
     """Nothing is lost, by the rows; nothing was sent twice, by the sandbox's journal; each ended as it must."""
-    fates = {key: fate(record, planned, swept) for key, record in records(city).items()}
-    table = Counter((kind_of(city, key), told) for key, told in fates.items())
+    known = records(city)
+    fates = {key: fate(record, planned, key in swept) for key, record in known.items()}
+    table = Counter((str(known[key].machine.kind), told) for key, told in fates.items())
     say(f"\n{len(fates)} machines:")
     for (kind, told), count in sorted(table.items()):
         say(f"  {kind:<16}{told or 'LOST':<44}{count:>5}")
@@ -152,10 +154,6 @@ def judge(city: City, planned: datetime, swept: frozenset[str], driven: list[jud
     assert {key for key, told in fates.items() if told == "assessed"} == {each.machine for each in driven}
     assert until(lambda: not judging.outcomes(city), CLOSE_SECONDS), judging.outcomes(city)
     say(f"  {len(driven)} starts accepted, one a claim; every machine ended as its script makes right")
-
-
-def kind_of(city: City, key: str) -> str:
-    return str(records(city)[key].machine.kind)
 
 
 def tell(costs: list[Cost]) -> None:
@@ -179,7 +177,7 @@ def check_journal(city: City) -> None:
 def sweep(city: City, swept: Counter[Call]) -> frozenset[str]:
     """Keys of the machines whose results Resource Graph had."""
     timer(city, "results")
-    assert until(lambda: bool(swept) and quiet(city), SWEEP_SECONDS)
+    assert until(lambda: bool(swept[Call("ARM", "Resource Graph: results")]) and quiet(city), SWEEP_SECONDS)
     return frozenset(key for key, each in records(city).items() if each.assessment)
 
 
