@@ -4,6 +4,7 @@ Source of the fields: Microsoft.Maintenance ConfigurationAssignments, Configurat
 ConfigurationAssignmentsForResourceGroup.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,16 +14,29 @@ from shared.domain.dynamic_scope import Filter, read_filter, why_filtered
 from shared.domain.errors import RequestError, invalid
 from shared.domain.location import region
 from shared.domain.machine import Machine, Record
-from shared.domain.maintenance_id import ASSIGNMENT_TYPE, ConfigurationId, check_name, parse_configuration_id
+from shared.domain.maintenance_id import (
+    ASSIGNMENT_TYPE,
+    ConfigurationId,
+    check_name,
+    check_place,
+    parse_configuration_id,
+)
+from shared.domain.merge_patch import merged, read_object
 from shared.domain.reading import field_error
 from shared.domain.reason import Reason, reason
-from shared.domain.resource_id import MachineId, encode_key
+from shared.domain.resource_id import MachineId, encode_key, parse_machine_id
 
 # Azure's documented service limits of schedules, public cloud. Kept as advice, not as refusals: ours reach further.
 AZURE_MACHINES_PER_CONFIGURATION = 3000
 AZURE_MACHINES_PER_SCOPE = 1000
 AZURE_SCOPES_PER_CONFIGURATION = 200
 AZURE_SUBSCRIPTIONS_PER_CONFIGURATION = 200
+LONGEST_MACHINE = 64  # characters; an Arc machine's has 54. Source: Azure Resource Manager, naming rules for resources
+_SHAPE = re.compile(
+    r"(/subscriptions/([^/]+)(?:/resourcegroups/([^/]+))?(/providers/[^/]+/[^/]+/[^/]+)?)"
+    r"/providers/microsoft\.maintenance/configurationassignments/([^/]+)",
+    re.IGNORECASE,
+)
 
 
 class AssignmentId(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,14 +108,34 @@ class _Given(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields
 
 def on_machine(machine: MachineId, name: str) -> AssignmentId:
     """The address of a static assignment. Raises RequestError 400 for a name that cannot be one."""
+    check_place(machine.subscription, machine.group)
+    if len(machine.name) > LONGEST_MACHINE:
+        raise invalid("resourceName", f"A machine's name has at most {LONGEST_MACHINE} characters.")
+    check_name(machine.name)
     check_name(name)
     return AssignmentId(subscription=machine.subscription, group=machine.group, machine=machine, name=name)
 
 
 def on_scope(subscription: str, group: str, name: str) -> AssignmentId:
     """The address of a dynamic scope; `group` empty: the whole subscription. Raises RequestError 400 for a bad name."""
+    check_place(subscription, group)
     check_name(name)
     return AssignmentId(subscription=subscription.lower(), group=group, name=name)
+
+
+def parse_assignment_id(text: str, target: str) -> AssignmentId:
+    """The id written as ARM writes it, any casing. Raises RequestError 400 naming `target` when it is none."""
+    found = _SHAPE.fullmatch(text.strip().rstrip("/"))
+    if found is None:
+        message = f"'{text}' is not the resource id of a configuration assignment."
+        raise RequestError(400, "LinkedInvalidPropertyId", message, target)
+    parent, subscription, group, machine, name = found.groups()
+    return on_machine(parse_machine_id(parent), name) if machine else on_scope(subscription, group or "", name)
+
+
+def patch_assignment(body: bytes, before: Assignment) -> Assignment:
+    """What a PATCH makes of it: merged into what it was (RFC 7396: null removes), then read like a PUT."""
+    return read_assignment(msgspec.json.encode(merged(shape(before), read_object(body))), before.id)
 
 
 def read_assignment(body: bytes, address: AssignmentId) -> Assignment:

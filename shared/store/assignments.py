@@ -56,6 +56,13 @@ class Assignments:
         """A machine's own."""
         return self._below(machine.subscription, f"{encode_key(machine.group)}|{machine.row}")
 
+    def page(self, subscription: str, group: str, first: str, size: int) -> tuple[list[Stored], str]:
+        """Up to `size` from a row key on, and the row key of the one after; `group` empty: the whole subscription."""
+        prefix = encode_key(group)
+        begin, before = (f"{prefix}|", f"{prefix}}}") if group else ("", "")
+        rows = self._table.page(encode_key(subscription), max(first, begin), before, size + 1)
+        return [_stored(row) for row in rows[:size]], rows[size].key if len(rows) > size else ""
+
     def save(self, assignment: Assignment, etag: str = "") -> str:
         """Writes it and returns its new ETag; an empty `etag` makes a new one.
 

@@ -21,6 +21,8 @@ _DOCUMENTS = {
     "Microsoft.Compute/2025-04-01": "ComputeRP.json",
     "Microsoft.HybridCompute/2025-01-13": "HybridCompute.json",
     "Microsoft.HybridCompute/2026-07-15": "../2025-01-13/HybridCompute.json",
+    "Microsoft.Maintenance/2023-04-01": "Maintenance.json",
+    "Microsoft.Maintenance/2025-11-01": "Maintenance.json",
     "Microsoft.ResourceGraph/2021-03-01": "resourcegraph.json",
     "Microsoft.ResourceGraph/2024-04-01": "resourcegraph.json",
 }

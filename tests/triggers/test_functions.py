@@ -20,6 +20,8 @@ MACHINE = "subscriptions/{subscription}/resourceGroups/{group}/providers/{provid
 OPERATION = "subscriptions/{subscription}/providers/{provider}/locations/{location}/operations/{attempt}"
 GROUP = "subscriptions/{subscription}/resourceGroups/{group}"
 CONFIGURATIONS = "providers/Microsoft.Maintenance/maintenanceConfigurations"
+ASSIGNMENTS = "providers/Microsoft.Maintenance/configurationAssignments"
+PART = f"{GROUP}/providers/{{provider}}/{{parentKind}}/{{parent}}/{{kind}}/{{name}}"
 RESERVED = ("admin", "runtime", ".auth")
 """First segments that belong to the platform."""
 
@@ -74,6 +76,16 @@ EXPECTED: dict[str, Trigger] = {
     "configuration_resource": http(f"{GROUP}/{CONFIGURATIONS}/{{name}}", "GET", "PUT", "PATCH", "DELETE"),
     "configurations_of_group": http(f"{GROUP}/{CONFIGURATIONS}", "GET"),
     "configurations_of_subscription": http(f"subscriptions/{{subscription}}/{CONFIGURATIONS}", "GET"),
+    "assignment_of_machine": http(f"{MACHINE}/{ASSIGNMENTS}/{{assignment}}", "GET", "PUT", "DELETE"),
+    "assignment_of_group": http(f"{GROUP}/{ASSIGNMENTS}/{{assignment}}", "GET", "PUT", "PATCH", "DELETE"),
+    "assignment_of_subscription": http(
+        f"subscriptions/{{subscription}}/{ASSIGNMENTS}/{{assignment}}", "GET", "PUT", "PATCH", "DELETE"
+    ),
+    "assignment_of_part": http(f"{PART}/{ASSIGNMENTS}/{{*path}}", "GET", "PUT", "DELETE"),
+    "assignments_of_machine": http(f"{MACHINE}/{ASSIGNMENTS}", "GET"),
+    "assignments_of_group": http(f"{GROUP}/{ASSIGNMENTS}", "GET"),
+    "assignments_of_subscription": http(f"subscriptions/{{subscription}}/{ASSIGNMENTS}", "GET"),
+    "fleet_preview": http("fleet/preview/{*resource}", "GET", "POST"),
     "fleet_occurrences": http("fleet/occurrences/{*resource}", "GET"),
     "fleet_health": http("fleet/health", "GET"),
     "fleet_machines": http("fleet/machines", "GET"),

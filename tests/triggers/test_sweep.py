@@ -19,7 +19,7 @@ from tests.triggers.raw import Reply, ask, fault
 
 CALLERS = 8
 GUID = "11111111-2222-3333-4444-555555555555"
-READ_QUERIES = ("fleet_machines", "operation_get", "configurations_of_group", "fleet_occurrences")
+READ_QUERIES = ("fleet_machines", "operation_get", "configurations_of_group", "fleet_occurrences", "fleet_preview")
 VERSION = "api-version=2025-04-01"
 
 
@@ -43,7 +43,7 @@ def routes(indexed: dict[str, Function], machine: str) -> dict[str, Route]:
     values = {
         "subscription": parts[2], "group": parts[4], "provider": parts[6], "kind": parts[7], "name": parts[8],
         "location": "global", "attempt": GUID, "installation": GUID, "run": GUID, "queue": "runs", "message": "0" * 32,
-        "path": "nothing/here", "assignment": "a",
+        "path": "nothing/here", "assignment": "a", "parentKind": "hostGroups", "parent": "p",
         "resource": f"{'/'.join(parts[1:5])}/providers/Microsoft.Maintenance/maintenanceConfigurations/nightly",
     }  # fmt: skip
     found = {}
