@@ -53,6 +53,11 @@ def runs_poison(msg: func.QueueMessage) -> None:
     _park("runs", msg)
 
 
+@blueprint.queue_trigger(arg_name="msg", queue_name=f"openings{POISON_SUFFIX}", connection=CONNECTION)
+def openings_poison(msg: func.QueueMessage) -> None:
+    _park("openings", msg)
+
+
 @blueprint.queue_trigger(arg_name="msg", queue_name=f"operations{POISON_SUFFIX}", connection=CONNECTION)
 def operations_poison(msg: func.QueueMessage) -> None:
     _park("operations", msg)

@@ -25,6 +25,7 @@ from shared.store.operations import Operations
 from shared.store.poison import Poisons
 from shared.store.queue import Queues, open_queues
 from shared.store.results import Results
+from shared.store.run_list import RunList
 from shared.store.runs import Runs
 from shared.store.store import Store
 from shared.store.table import Table, open_tables
@@ -75,6 +76,7 @@ def build_store(table: Callable[[str], Table], queues: Queues) -> Store:
         updates=Updates(table("updates")),
         operations=Operations(table("operations")),
         runs=Runs(table("run")),
+        run_list=RunList(table("runs")),
         configurations=Configurations(table("configurations")),
         assignments=Assignments(table("assignments")),
         agenda=Agenda(table("agenda")),

@@ -8,6 +8,7 @@ from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError, reading
 from shared.cloud.paging import items
 from shared.domain.machine import Kind, Machine, OperatingSystem, PatchSettings, kept_tags
+from shared.domain.precondition import Current
 from shared.domain.resource_id import ARC_TYPE, VM_TYPE, MachineId, machine_id
 
 SUBSCRIPTIONS_VERSION = "2022-12-01"
@@ -15,7 +16,7 @@ _KINDS = {kind.value.lower(): kind for kind in Kind}
 _SYSTEMS = {system.value.lower(): system for system in OperatingSystem}
 # What of a machine's body is asked of Resource Graph: all that a Machine is made of, and no more, for a page of 1,000
 # whole bodies is some megabytes.
-_WHOLE = ("id", "name", "type", "kind", "location", "tags")
+_WHOLE = ("id", "name", "type", "kind", "location", "tags", "zones")
 _MEMBERS = (
     "properties.vmId",
     "properties.storageProfile.imageReference",
@@ -29,6 +30,7 @@ _MEMBERS = (
     "properties.osSku",
     "properties.mssqlDiscovered",
     "properties.parentClusterResourceId",
+    "properties.availabilitySet.id",
     "properties.licenseProfile.productProfile.productType",
 )
 _COLUMNS = ", ".join([*_WHOLE, *(f"m{number} = {path}" for number, path in enumerate(_MEMBERS))])
@@ -64,6 +66,42 @@ def sweep(azure: Azure, subscriptions: Sequence[str]) -> Iterator[Machine]:
         else:
             code = str(row[f"m{_MEMBERS.index('properties.extended.instanceView.powerState.code')}"] or "")
             yield vm_machine(body, code.partition("/")[2])
+
+
+def at_this_moment(azure: Azure, address: MachineId) -> Current | None:
+    """The machine that is at this address, by ARM itself; None when there is none. Raises CloudError."""
+    try:
+        with reading():
+            if address.is_vm:
+                compute = azure.compute(address.subscription).virtual_machines
+                found = compute.get(address.group, address.name, expand="instanceView").as_dict()
+            else:
+                found = azure.hybrid(address.subscription).machines.get(address.group, address.name).as_dict()
+    except CloudError as error:
+        if error.status == 404 and error.code in _GONE:
+            return None
+        raise
+    return _current_vm(found) if address.is_vm else _current_arc(found)
+
+
+def _current_vm(body: dict[str, Any]) -> Current:
+    properties = body.get("properties") or {}
+    view = properties.get("instanceView") or {}
+    statuses = (view.get("vmAgent") or {}).get("statuses") or []
+    allowed = (properties.get("osProfile") or {}).get("allowExtensionOperations")
+    domain = view.get("platformUpdateDomain")
+    return Current(
+        machine=vm_machine(body, _power(body)),
+        agent=str(statuses[0].get("displayStatus") or "") if statuses else "",
+        extensions=allowed is not False,
+        update_domain=None if domain is None else int(domain),
+    )
+
+
+def _current_arc(body: dict[str, Any]) -> Current:
+    agent = (body.get("properties") or {}).get("agentConfiguration") or {}
+    allowed = str(agent.get("extensionsEnabled", "true")).lower() != "false"
+    return Current(machine=arc_machine(body), extensions=allowed and agent.get("configMode") != "monitor")
 
 
 def identity_at(azure: Azure, address: MachineId) -> str | None:
@@ -119,6 +157,8 @@ def vm_machine(body: dict[str, Any], power: str) -> Machine:
         tags_left_out=left_out,
         connection=power,
         sql=str(image.get("publisher") or "").lower() == "microsoftsqlserver",
+        zone=str((body.get("zones") or [""])[0]),
+        availability_set=str((properties.get("availabilitySet") or {}).get("id") or ""),
         settings=_settings(properties.get("osProfile") or {}),
     )
 

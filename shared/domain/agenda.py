@@ -20,10 +20,11 @@ UNBORN_LIFE = timedelta(minutes=30)
 class ItemKind(StrEnum):
     ASSESSMENT = "assessment"  # id = attempt
     RUN = "run"  # id = run
+    OPENING = "opening"  # id = run, of a window that is not opened yet
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """An assessment under way on a machine, or an open run."""
+    """An assessment under way on a machine, an open run, or the next window of a configuration."""
 
     kind: ItemKind
     id: str
@@ -31,6 +32,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     machine: str = ""
     closes_by: datetime | None = None  # by its own rules it is closed then
     hints: int = 0  # sent in a row because it did not move; of assessments
+    configuration: str = ""  # of an opening
+    start: datetime | None = None  # of an opening
 
 
 def tended(item: Item, hinted: bool) -> Item:

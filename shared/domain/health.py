@@ -19,6 +19,7 @@ TIMERS = {
     "agenda_timer": timedelta(minutes=1),
     "assessment_timer": timedelta(minutes=10),
     "inventory_timer": timedelta(hours=1),
+    "opening_timer": timedelta(minutes=10),
     "results_timer": timedelta(minutes=5),
 }
 # A timer is late after its interval twice over and this (ours): one function may run for five minutes (host.json).
@@ -150,6 +151,9 @@ def _operations(facts: Facts, now: datetime) -> Iterator[Problem]:
         if item.kind is ItemKind.RUN:
             text = f"The run {item.id} {since} and does not end: close it (POST /fleet/runs/{item.id}/close)."
             yield Problem(check=Check.OPERATIONS, code="RunStuck", message=text, target=item.id)
+        elif item.kind is ItemKind.OPENING:
+            text = f"A window of {item.configuration} is not opened: replay what was given up on the queue openings."
+            yield Problem(check=Check.OPERATIONS, code="WindowStuck", message=text, target=item.configuration)
         else:
             text = (f"The assessment {item.id} of {item.machine} {since} and does not move: release it "
                     f"(POST /fleet/operations/{item.id}/release).")  # fmt: skip

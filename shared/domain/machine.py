@@ -62,6 +62,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     connection: str = ""
     sql: bool = False
     iot: bool = False
+    zone: str = ""
+    availability_set: str = ""  # its resource id
     settings: PatchSettings = PatchSettings()
 
     @property

@@ -75,6 +75,14 @@ class AdvanceRun(msgspec.Struct, frozen=True, kw_only=True):
 
     run: str
     alarm: int | None = None
+    machine: str = ""  # whose attempt moved on; without it all are looked at
+
+
+class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Open the window of a configuration that starts at this instant: freeze it, and write down its machines."""
+
+    configuration: str
+    start: datetime
 
 
 class FollowOperation(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +123,7 @@ Message = (
     | FollowPlanned
     | StartInstallation
     | AdvanceRun
+    | OpenRun
     | FollowOperation
     | SweepResults
     | CountFleet
@@ -128,6 +137,7 @@ QUEUES: dict[type[Message], str] = {
     FollowPlanned: "planned-results",
     StartInstallation: "installations",
     AdvanceRun: "runs",
+    OpenRun: "openings",
     FollowOperation: "operations",
     SweepResults: "results",
     CountFleet: "fleet",

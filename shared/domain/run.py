@@ -1,42 +1,45 @@
 """A maintenance run: one window, its machines, and the one idempotent step that advances it.
 
-For now every run is an install-now request for one machine; the step is already the general one.
+A run is an install-now request for one machine (`plan` None), or one dated occurrence of a configuration: then its
+machines come in waves (`wave.py`), and permits are granted within a pace and a failure budget (`permit.py`).
 """
 
+from collections.abc import Set
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.domain.installation import InstallationRequest, shortest
 from shared.domain.machine import OperatingSystem, Outcome
 from shared.domain.messages import FollowOperation, Message, StartInstallation
 from shared.domain.operation import Operation, State, claim_installation, is_overdue, seconds_to_wait
+from shared.domain.permit import PERMIT_LIFE as PERMIT_LIFE
+from shared.domain.permit import grants, is_used_up
+from shared.domain.phase import RUN_TRANSITIONS, Phase, RunOutcome, run_outcome
 from shared.domain.reason import Reason, reason
+from shared.domain.run_machine import TRANSITIONS as TRANSITIONS
+from shared.domain.run_machine import RunMachine as RunMachine
+from shared.domain.run_machine import Step as Step
+from shared.domain.run_machine import ended_part, move
+from shared.domain.wave import Stage, gate
 
 # Distance kept from both ends of the window against clock error (design, "clock").
 CLOCK_GUARD = timedelta(seconds=2)
-# Life of a permit (design, "permits").
-PERMIT_LIFE = timedelta(seconds=10)
 # Before this much of the window is left, Azure's answer could come too late: connect and read time-outs of one send.
 SEND_TIMEOUT = timedelta(seconds=35)
+# Machines that one step changes: with the run's own row they are one transaction (design, "permits").
+MOST_CHANGES = 99
+MISSED = reason("WindowMissed")
 
 
-class Step(StrEnum):
-    """Where one machine stands in a run."""
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How the machines of a configuration's run come one after the other. Shares are counts of machines by now."""
 
-    WAITING = "waiting"
-    PERMITTED = "permitted"
-    RUNNING = "running"
-    ENDED = "ended"
-
-
-TRANSITIONS: dict[Step, frozenset[Step]] = {
-    Step.WAITING: frozenset({Step.PERMITTED, Step.ENDED}),
-    Step.PERMITTED: frozenset({Step.PERMITTED, Step.RUNNING, Step.ENDED}),
-    Step.RUNNING: frozenset({Step.PERMITTED, Step.ENDED}),  # permitted again: its start was refused meanwhile
-    Step.ENDED: frozenset(),
-}
+    begin_by: datetime  # taken up later than this, it is missed
+    concurrency: int | None = None
+    failures: int | None = None
+    waves: tuple[Stage, ...] = ()
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,22 +49,17 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     start: datetime
     end: datetime
     cut_off: datetime
-    request: InstallationRequest
+    request: InstallationRequest | None = None  # of an install-now request; else the frozen configuration says what
     requested_by: str
     alarm: int = 0  # number of the run's pending alarm; older ones count for nothing
     closed: datetime | None = None
     cancelled: datetime | None = None
     cancelled_because: Reason | None = None  # told to what has not started; without one, Cancelled
-
-
-class RunMachine(msgspec.Struct, frozen=True, kw_only=True):
-    """One machine's part. `permit_until` bounds the right to start."""
-
-    machine: str
-    step: Step = Step.WAITING
-    permit_until: datetime | None = None
-    outcome: Outcome | None = None
-    reason: Reason | None = None
+    configuration: str = ""  # resource id of the configuration that it is an occurrence of
+    plan: Plan | None = None
+    phase: Phase = Phase.OPEN
+    stopped_because: Reason | None = None  # by its own rules nothing starts any more; told to what has not started
+    outcome: RunOutcome | None = None
 
 
 class Advance(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,14 +88,15 @@ def opens(run: Run) -> datetime:
     return run.start + CLOCK_GUARD
 
 
-def last_send(run: Run) -> datetime:
+def last_send(run: Run, machine: RunMachine | None = None) -> datetime:
     """The last instant at which an installation may be sent: cut-off, less clock guard and the send's own time-out."""
-    return run.cut_off - CLOCK_GUARD - SEND_TIMEOUT
+    own = machine.cut_off if machine else None
+    return min(own or run.cut_off, run.cut_off) - CLOCK_GUARD - SEND_TIMEOUT
 
 
-def claim_for(run: Run, machine: str, now: datetime) -> Operation:
-    """The claim of one machine for this run."""
-    return claim_installation(machine, run.id, run.requested_by, now, last_send(run), run.end)
+def claim_for(run: Run, machine: str, now: datetime, part: RunMachine | None = None) -> Operation:
+    """The claim of one machine for this run; `part`: what the run knows of it."""
+    return claim_installation(machine, run.id, run.requested_by, now, last_send(run, part), run.end)
 
 
 def minutes_left(run: Run, now: datetime, cap: timedelta) -> int:
@@ -105,86 +104,176 @@ def minutes_left(run: Run, now: datetime, cap: timedelta) -> int:
     return int(min(run.end - now, cap).total_seconds() // 60)
 
 
-def advance(run: Run, machines: tuple[RunMachine, ...], facts: dict[str, Operation], now: datetime) -> Advance:
-    """The next step of a run, from its rows and from each machine's attempt in this run. May be repeated at will."""
-    if run.closed:
+def advance(
+    run: Run,
+    machines: tuple[RunMachine, ...],
+    facts: dict[str, Operation],
+    now: datetime,
+    unseen: Set[str] = frozenset(),
+) -> Advance:
+    """The next step of a run, from its rows and from each machine's attempt in this run. May be repeated at will.
+
+    `unseen`: machines whose attempt was not read this time; they stay as they are, and count as busy. `now` is an
+    instant before the attempts were read: a permit that had run out then is seen with all that was sent on it.
+    """
+    if run.closed or run.phase is Phase.SELECTING:
         return Advance()
-    after = [_step(run, machine, facts.get(machine.machine), now) for machine in machines]
-    changed = tuple(each.machine for each, old in zip(after, machines, strict=True) if each.machine != old)
-    if all(each.machine.step is Step.ENDED for each in after):
-        return Advance(run=msgspec.structs.replace(run, closed=now), machines=changed)
-    messages = tuple(each.message for each in after if each.message)
-    wake = min((each.wake for each in after if each.wake is not None), default=None)
-    return Advance(machines=changed, messages=messages, wake=wake)
+    parts = [_settle(run, each, facts.get(each.machine), now, each.machine in unseen) for each in machines]
+    after = _judged(run, [part.machine for part in parts], now)
+    parts = [_rest(after, part, facts.get(part.machine.machine), now) for part in parts]
+    granted = _granted(after, parts, now)
+    parts = [_grant(after, part, now) if part.machine.machine in granted else part for part in parts]
+    return _decided(run, after, machines, parts, now)
 
 
 class _Part(msgspec.Struct, frozen=True):
-    """What the step makes of one machine."""
+    """What the step makes of one machine. `rest`: nothing is sent for it; `busy`: something is, or may be."""
 
     machine: RunMachine
     message: Message | None = None
     wake: int | None = None
+    rest: bool = False
+    busy: bool = False
 
 
-def _step(run: Run, machine: RunMachine, fact: Operation | None, now: datetime) -> _Part:
-    if machine.step is Step.ENDED:
-        return _Part(machine)
-    if fact is not None and fact.state is State.ENDED:
-        return _Part(_move(machine, Step.ENDED, permit_until=None, outcome=fact.outcome, reason=fact.reason))
-    if fact is not None and fact.state is not State.CLAIMED and machine.step is Step.WAITING:
-        return _Part(machine, wake=_seconds(PERMIT_LIFE))  # read before its permit, the attempt after: look again
-    if fact is not None and fact.state is not State.CLAIMED:
-        running = machine if machine.step is Step.RUNNING else _move(machine, Step.RUNNING, permit_until=None)
-        again = FollowOperation(machine=machine.machine, attempt=run.id, look=fact.looks)
-        return _Part(running, again if is_overdue(fact, now) else None)
-    return _permit(run, machine, fact, now)
+def _settle(run: Run, machine: RunMachine, fact: Operation | None, now: datetime, unseen: bool) -> _Part:
+    """What its attempt says."""
+    if machine.is_ended or unseen:
+        return _Part(machine, busy=machine.step in (Step.PERMITTED, Step.RUNNING))
+    if fact is None or fact.state is State.CLAIMED:
+        return _Part(machine, rest=True)
+    if fact.state is State.ENDED:
+        return _Part(ended_part(machine, fact.outcome, fact.reason, now))
+    if machine.step is Step.WAITING:
+        return _Part(machine, wake=_seconds(PERMIT_LIFE), busy=True)  # rows read before its permit, the attempt after
+    # In a plan its permit is remembered: until that has run out, a refused start may be made again on it.
+    until = machine.permit_until if run.plan else None
+    running = machine if machine.step is Step.RUNNING else move(machine, Step.RUNNING, permit_until=until)
+    again = FollowOperation(machine=machine.machine, attempt=run.id, look=fact.looks)
+    return _Part(running, again if is_overdue(fact, now) else None, busy=True)
 
 
-def _permit(run: Run, machine: RunMachine, claim: Operation | None, now: datetime) -> _Part:
-    """Nothing has been sent: grant the right to start, wait for the opening, or end: it may not start any more."""
-    refusal = refusal_to_start(run, now)
+def _judged(run: Run, machines: list[RunMachine], now: datetime) -> Run:
+    """The run as its own rules see it now: missed, taken up, its budget used up, a wave below its threshold."""
+    plan = run.plan
+    if plan is None or run.stopped_because:
+        return run
+    if run.phase is Phase.READY and now > plan.begin_by and not run.cancelled:
+        return replace(run, stopped_because=MISSED)
+    if is_used_up(plan.failures, machines):
+        return replace(run, stopped_because=reason("FailureBudgetUsed"))
+    below = gate(plan.waves, machines).refusal
+    if below:
+        return replace(run, stopped_because=below)
+    if run.phase is Phase.READY and opens(run) <= now and not run.cancelled:
+        return _to(run, Phase.OPEN)
+    return run
+
+
+def _rest(run: Run, part: _Part, claim: Operation | None, now: datetime) -> _Part:
+    """Nothing has been sent: wait for the opening, for Azure, for the permit it has; or end: it may not start."""
+    machine = part.machine
+    if not part.rest:
+        return part
+    refusal = refusal_to_start(run, now, machine)
     if refusal:
-        return _Part(_move(machine, Step.ENDED, permit_until=None, outcome=Outcome.NOT_STARTED, reason=refusal))
+        return _Part(ended_part(machine, Outcome.NOT_STARTED, refusal, now))
     if now < opens(run):
         return _Part(machine, wake=_seconds(opens(run) - now))
+    free = _free_at(run, machine)
+    is_live = free is not None and now < free
     wait = seconds_to_wait(claim, now) if claim else 0
     if wait:
-        return _Part(machine, wake=wait)
-    if machine.permit_until and now < machine.permit_until:
-        return _Part(machine, wake=_seconds(machine.permit_until - now))
-    granted = _move(machine, Step.PERMITTED, permit_until=now + PERMIT_LIFE)
-    start = StartInstallation(run=run.id, machine=machine.machine)
-    return _Part(granted, start, _seconds(PERMIT_LIFE))
+        return _Part(machine, wake=wait, busy=is_live)
+    if free is not None and is_live:
+        return _Part(machine, wake=_seconds(free - now), busy=True)
+    # In a plan its turn may not have come: then time alone brings its end.
+    return _Part(machine, rest=True, wake=_seconds(last_send(run, machine) - now) if run.plan else None)
+
+
+def _granted(run: Run, parts: list[_Part], now: datetime) -> Set[str]:
+    """Which of those whose turn it may be are given a permit."""
+    ready = [part.machine for part in parts if part.rest]
+    if run.plan is None:
+        return {machine.machine for machine in ready}
+    machines = [part.machine for part in parts]
+    turn = gate(run.plan.waves, machines)
+    if run.phase is not Phase.OPEN or (turn.since and now < turn.since):
+        return frozenset()
+    busy = [part.machine for part in parts if part.busy]
+    in_turn = [machine for machine in ready if machine.wave == turn.wave]
+    return frozenset(grants(run.plan.concurrency, machines, busy, in_turn)[:MOST_CHANGES])
+
+
+def _grant(run: Run, part: _Part, now: datetime) -> _Part:
+    granted = move(part.machine, Step.PERMITTED, permit_until=now + PERMIT_LIFE)
+    start = StartInstallation(run=run.id, machine=part.machine.machine)
+    return _Part(granted, start, _seconds((_free_at(run, granted) or now) - now))
+
+
+def _decided(run: Run, after: Run, before: tuple[RunMachine, ...], parts: list[_Part], now: datetime) -> Advance:
+    """As much as one transaction takes, permits last: the rest is decided anew at once."""
+    pairs = [(part, old) for part, old in zip(parts, before, strict=True)]
+    changed = [part.machine for part, old in pairs if part.machine != old]
+    taken = sorted(changed, key=lambda each: each.step is Step.PERMITTED)[:MOST_CHANGES] if run.plan else changed
+    kept = {machine.machine for machine in taken}
+    messages = tuple(p.message for p, old in pairs if p.message and (p.machine == old or p.machine.machine in kept))
+    if len(taken) == len(changed) and all(part.machine.is_ended for part in parts):
+        return Advance(run=_closed(after, [part.machine for part in parts], now), machines=tuple(taken))
+    wakes = [part.wake for part in parts if part.wake is not None]
+    since = gate(after.plan.waves, [part.machine for part in parts]).since if after.plan else None
+    wakes += [_seconds(since - now)] if since and now < since else []
+    wake = min(wakes, default=None) if len(taken) == len(changed) else 0
+    return Advance(run=after if after != run else None, machines=tuple(taken), messages=messages, wake=wake)
+
+
+def _closed(run: Run, machines: list[RunMachine], now: datetime) -> Run:
+    outcome = run_outcome(machines, missed=run.stopped_because == MISSED, cancelled=run.cancelled is not None)
+    return replace(_to(run, Phase.CLOSED), closed=now, outcome=outcome)
 
 
 def cancelled(run: Run, why: Reason, now: datetime) -> Run:
     """The run in which nothing starts any more; what runs is followed to its end. A second time changes nothing."""
-    return run if run.cancelled else msgspec.structs.replace(run, cancelled=now, cancelled_because=why)
+    return run if run.cancelled else replace(run, cancelled=now, cancelled_because=why)
 
 
 def with_next_alarm(run: Run) -> Run:
     """The run with a new alarm; the one before counts for nothing from now on."""
-    return msgspec.structs.replace(run, alarm=run.alarm + 1)
+    return replace(run, alarm=run.alarm + 1)
 
 
-def refusal_to_start(run: Run, now: datetime) -> Reason | None:
-    """Why no installation of this run may start now or later, or None."""
+def refusal_to_start(run: Run, now: datetime, machine: RunMachine | None = None) -> Reason | None:
+    """Why no installation of this run, or of this machine in it, may start now or later, or None."""
     if run.cancelled:
         return run.cancelled_because or reason("Cancelled")
-    return reason("NoTimeLeft") if now > last_send(run) else None
+    if run.stopped_because:
+        return run.stopped_because
+    return reason("NoTimeLeft") if now > last_send(run, machine) else None
 
 
 def may_start(run: Run, machine: RunMachine, now: datetime) -> bool:
     """Whether this machine holds a permit that is good at this instant."""
     permitted = machine.step is Step.PERMITTED and machine.permit_until is not None and now < machine.permit_until
-    return permitted and run.closed is None and refusal_to_start(run, now) is None and now >= opens(run)
+    is_open = run.closed is None and run.phase is Phase.OPEN
+    return permitted and is_open and refusal_to_start(run, now, machine) is None and now >= opens(run)
+
+
+def selected(run: Run, plan: Plan) -> Run:
+    """All its machines are written down."""
+    return replace(_to(run, Phase.READY), plan=plan)
+
+
+def _free_at(run: Run, machine: RunMachine) -> datetime | None:
+    """From when on nothing leaves on its last permit, whichever instance's clock it was granted by."""
+    guard = CLOCK_GUARD if run.plan else timedelta()
+    return machine.permit_until + guard if machine.permit_until else None
 
 
 def _seconds(span: timedelta) -> int:
     return max(1, int(span.total_seconds()) + 1)
 
 
-def _move(machine: RunMachine, step: Step, **changes: object) -> RunMachine:
-    if step not in TRANSITIONS[machine.step]:
-        raise ValueError(f"A run machine cannot go from {machine.step} to {step}.")
-    return msgspec.structs.replace(machine, step=step, **changes)
+def _to(run: Run, phase: Phase) -> Run:
+    if phase not in RUN_TRANSITIONS[run.phase]:
+        raise ValueError(f"A run cannot go from {run.phase} to {phase}.")
+    return replace(run, phase=phase)

@@ -1,4 +1,7 @@
-"""Table `configurations`: partition = subscription, row = `group|name`: a group is one range, as a subscription is."""
+"""Table `configurations`: partition = subscription, row = `group|name`: a group is one range, as a subscription is.
+
+Partition `|scopes` names the subscriptions: written before a configuration, never taken away.
+"""
 
 from collections.abc import Iterator
 
@@ -7,7 +10,9 @@ import msgspec
 from shared.domain.configuration import Configuration
 from shared.domain.maintenance_id import ConfigurationId
 from shared.domain.resource_id import encode_key
-from shared.store.table import Delete, Insert, Replace, Row, Table
+from shared.store.table import Delete, Insert, Merge, Replace, Row, Table
+
+_SCOPES = "|scopes"  # names the subscriptions; no key that is made from a name begins so
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +55,14 @@ class Configurations:
         Raises Conflict when it is there already, or is no longer as it was read.
         """
         address, text = configuration.id, msgspec.json.encode(configuration).decode()
+        self._table.write(Merge(Row(partition=_SCOPES, key=address.scope, values={})))
         row = Row(partition=address.scope, key=address.row, values={"configuration": text}, etag=etag)
         return self._table.write(Replace(row) if etag else Insert(row))
+
+    def all(self) -> Iterator[Stored]:
+        """Of every subscription that ever had one."""
+        for scope in self._table.scan(_SCOPES):
+            yield from (_stored(row) for row in self._table.scan(scope.key))
 
     def delete(self, stored: Stored) -> None:
         """Raises Conflict when it is no longer as it was read."""

@@ -1,6 +1,10 @@
-"""Table `run`: partition = run, row `run` and one row a machine, so that one step is one transaction."""
+"""Table `run`: partition = run, row `run` and one row a machine, so that one step is one transaction.
+
+A run of a configuration has the row `configuration` beside them: the configuration as it was frozen.
+"""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -8,7 +12,11 @@ from shared.domain.resource_id import encode_key, parse_machine_id
 from shared.domain.run import Run, RunMachine
 from shared.store.table import Conflict, Insert, Merge, Replace, Row, Table
 
+if TYPE_CHECKING:
+    from shared.domain.configuration import Configuration
+
 _RUN = "run"
+_CONFIGURATION = "configuration"
 _MACHINES = "m|"
 _AFTER_MACHINES = "m}"  # the character after "|"
 
@@ -36,6 +44,28 @@ class Runs:
             return False
         return True
 
+    def freeze(self, run: Run, configuration: "Configuration") -> bool:
+        """Begin the run of a configuration, which from now on is as it is here; False when it was begun before."""
+        text = msgspec.json.encode(configuration).decode()
+        frozen = Row(partition=encode_key(run.id), key=_CONFIGURATION, values={"configuration": text})
+        try:
+            self._table.transact([Insert(_run_row(run)), Insert(frozen)])
+        except Conflict:
+            return False
+        return True
+
+    def frozen(self, run_id: str) -> "Configuration | None":
+        """The configuration of a run, as it was when the run began."""
+        from shared.domain.configuration import Configuration
+
+        row = self._table.get(encode_key(run_id), _CONFIGURATION)
+        return msgspec.json.decode(str(row.values["configuration"]), type=Configuration) if row else None
+
+    def run(self, run_id: str) -> Run | None:
+        """The run without its machines."""
+        row = self._table.get(encode_key(run_id), _RUN)
+        return msgspec.json.decode(str(row.values["run"]), type=Run) if row else None
+
     def load(self, run_id: str) -> Loaded | None:
         row = self._table.get(encode_key(run_id), _RUN)
         if row is None:
@@ -44,6 +74,12 @@ class Runs:
         machines = tuple(msgspec.json.decode(str(each.values["machine"]), type=RunMachine) for each in rows)
         run = msgspec.json.decode(str(row.values["run"]), type=Run)
         return Loaded(run=run, machines=machines, etag=row.etag)
+
+    def page(self, run_id: str, first: str, size: int) -> tuple[list[RunMachine], str]:
+        """Up to `size` machines of a run, and the row to go on from, "" at the end."""
+        rows = self._table.page(encode_key(run_id), max(first, _MACHINES), _AFTER_MACHINES, size + 1)
+        machines = [msgspec.json.decode(str(each.values["machine"]), type=RunMachine) for each in rows[:size]]
+        return machines, rows[size].key if len(rows) > size else ""
 
     def save(self, loaded: Loaded, run: Run, machines: Sequence[RunMachine]) -> None:
         """One step, all or nothing, guarded by the run row's ETag. Raises Conflict: read and decide again."""

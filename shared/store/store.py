@@ -20,6 +20,7 @@ from shared.store.operations import Operations
 from shared.store.poison import Poisons
 from shared.store.queue import Queues
 from shared.store.results import Results
+from shared.store.run_list import RunList
 from shared.store.runs import Runs
 from shared.store.updates import Updates
 
@@ -36,6 +37,7 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     updates: Updates
     operations: Operations
     runs: Runs
+    run_list: RunList
     configurations: Configurations
     assignments: Assignments
     agenda: Agenda

@@ -12,6 +12,7 @@ from shared.domain.operation import State, is_overdue
 from shared.domain.resource_id import parse_machine_id
 from shared.store.agenda import Entry
 from shared.store.store import Store
+from shared.workflows.runs import list_run
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +53,16 @@ def _tend(store: Store, entry: Entry, now: datetime) -> bool:
 
 def _state(store: Store, item: Item, now: datetime) -> tuple[bool, Message | None]:
     """Whether the item is closed, and the message that moves it on."""
+    if item.kind is ItemKind.OPENING:
+        from shared.workflows.openings import still_opens  # the calendar is needed for windows only
+
+        return still_opens(store, item, now)
     if item.kind is ItemKind.RUN:
         loaded = store.runs.load(item.id)
         if loaded is None:
             return not is_unborn(item, now), None
+        if loaded.run.closed:
+            list_run(store, loaded.run, loaded.machines)
         return (True, None) if loaded.run.closed else (False, AdvanceRun(run=item.id, alarm=loaded.run.alarm))
     operation = store.operations.attempt(parse_machine_id(item.machine), item.id)
     if operation is None:

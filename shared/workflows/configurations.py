@@ -19,6 +19,7 @@ from shared.domain.occurrence import Occurrence, next_occurrences
 from shared.store.configurations import Stored
 from shared.store.store import Store
 from shared.store.table import Conflict
+from shared.workflows.openings import announce, write_down
 
 log = logging.getLogger(__name__)
 # Times that a change is decided anew because another one came first (ours); then the caller is told.
@@ -41,7 +42,7 @@ def put_configuration(
     def make(before: Configuration | None) -> Configuration:
         return read_body(body, address, now, before)
 
-    return _change(store, address, condition, make)
+    return _change(store, address, condition, make, now)
 
 
 def patch_configuration(
@@ -54,7 +55,7 @@ def patch_configuration(
             raise not_found(str(address))
         return patched(body, before, now)
 
-    return _change(store, address, condition, make)[0]
+    return _change(store, address, condition, make, now)[0]
 
 
 def delete_configuration(store: Store, address: ConfigurationId, condition: Condition) -> Configuration | None:
@@ -93,6 +94,7 @@ def _change(
     address: ConfigurationId,
     condition: Condition,
     make: Callable[[Configuration | None], Configuration],
+    now: datetime,
 ) -> tuple[Stored, bool]:
     """Decides and writes; decides anew when another change came first."""
     for _ in range(TRIES):
@@ -101,10 +103,12 @@ def _change(
         made = make(found.configuration if found else None)
         if found is None:
             _clear(store, address)
+        window = write_down(store, made, now, now)
         try:
             etag = store.configurations.save(made, found.etag if found else "")
         except Conflict:
             continue
+        announce(store, made, window, now)
         log.info(logline("configuration written", configuration=str(address), new=found is None, enabled=made.enabled))
         return Stored(configuration=made, etag=etag), found is None
     raise _changing(address)

@@ -3,6 +3,8 @@
 import logging
 from datetime import datetime, timedelta
 
+import msgspec
+
 from shared.cloud import patches
 from shared.cloud.azure import Azure
 from shared.domain.agenda import HEAL_EVERY, Item, ItemKind
@@ -29,6 +31,7 @@ from shared.store.store import Store
 from shared.store.table import Conflict
 from shared.workflows.assessment import known_machine, same_or_busy, same_request
 from shared.workflows.identity import ended_as_lost, is_held
+from shared.workflows.precondition import is_fit
 from shared.workflows.sending import send, when_due
 
 log = logging.getLogger(__name__)
@@ -65,26 +68,48 @@ def start_installation(azure: Azure, store: Store, message: StartInstallation, l
     if loaded is None or record is None:
         return
     machine = _machine(loaded, message.machine)
-    held = _hold(store, loaded.run, message.machine, now) if may_start(loaded.run, machine, now) else None
+    held = _hold(store, loaded.run, machine, record, now) if may_start(loaded.run, machine, now) else None
     if held is None or held.operation.state is not State.CLAIMED:
         log.info("installation not started run=%s machine=%s reason=NoPermit", message.run, message.machine)
         return
+    asked = _Asked(loaded.run, _request(store, loaded.run, machine), longest)
     try:
         if ended_as_lost(store, record, held, now):
             return
         held, wait = when_due(store, record, held, now)
         if wait:
             _wait(store, message, machine, wait, now)
-        else:
-            send(azure, store, record, held, lambda leave_by: _install(azure, loaded.run, machine, longest, leave_by))
+        elif loaded.run.plan is None or is_fit(azure, store, record, held):
+            send(azure, store, record, held, lambda leave_by: _install(azure, asked, machine, leave_by))
     except Conflict:
         log.info("installation not started run=%s machine=%s reason=TakenOver", message.run, message.machine)
 
 
-def _install(azure: Azure, run: Run, machine: RunMachine, longest: timedelta, leave_by: datetime) -> Answer:
-    now = azure.clock.now()
-    body = patches.installation_body(run.request, minutes_left(run, now, longest))
-    not_after = min(leave_by, last_send(run), machine.permit_until or now)
+class _Asked(msgspec.Struct, frozen=True):
+    """What is asked of a machine, and the cap of its duration."""
+
+    run: Run
+    request: InstallationRequest
+    longest: timedelta
+
+
+def _request(store: Store, run: Run, machine: RunMachine) -> InstallationRequest:
+    """Of an install-now request its own; else what the frozen configuration selects for the machine's system."""
+    if run.request is not None:
+        return run.request
+    from shared.domain.configuration import request_for
+
+    configuration = store.runs.frozen(run.id)
+    request = request_for(configuration, machine.system, run.start) if configuration else None
+    if request is None:
+        raise ValueError(f"The run {run.id} asks for nothing on {machine.system}.")
+    return request
+
+
+def _install(azure: Azure, asked: _Asked, machine: RunMachine, leave_by: datetime) -> Answer:
+    run, now = asked.run, azure.clock.now()
+    body = patches.installation_body(asked.request, minutes_left(run, now, asked.longest))
+    not_after = min(leave_by, last_send(run, machine), machine.permit_until or now)
     return patches.install(azure, parse_machine_id(machine.machine), body, run.id, not_after)
 
 
@@ -103,11 +128,13 @@ def _read(record: Record, body: bytes) -> InstallationRequest:
     return read_installation(body, machine.os, is_vm=machine.address.is_vm)
 
 
-def _hold(store: Store, run: Run, machine: str, now: datetime) -> Held | None:
-    """The machine held for this run; claimed now if the request died before it could. None when it is not ours."""
-    address = parse_machine_id(machine)
+def _hold(store: Store, run: Run, machine: RunMachine, record: Record, now: datetime) -> Held | None:
+    """The machine held for this run; claimed now if it is not yet. None when it is not ours."""
+    address = parse_machine_id(machine.machine)
     held = store.operations.in_flight(address)
-    if held is None and store.operations.claim(claim_for(run, machine, now)):
+    if held is None and run.plan and is_held(store, record):
+        return None  # at the address that it came from
+    if held is None and store.operations.claim(claim_for(run, machine.machine, now, machine)):
         held = store.operations.in_flight(address)
     return held if held and held.operation.attempt == run.id else None
 

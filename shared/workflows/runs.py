@@ -1,14 +1,20 @@
 """Advancing a run: read its rows and each machine's attempt, decide, record in one transaction, send messages last."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
+
+import msgspec
 
 from shared.cloud.clock import Clock
 from shared.domain.machine import Outcome
+from shared.domain.maintenance_id import parse_configuration_id
 from shared.domain.messages import AdvanceRun
 from shared.domain.operation import Operation, State, end, is_turned_away
+from shared.domain.reason import reason
 from shared.domain.resource_id import parse_machine_id
 from shared.domain.run import Advance, Run, RunMachine, Step, advance, claim_for, with_next_alarm
+from shared.domain.summary import summary
 from shared.store.runs import Loaded
 from shared.store.store import Store
 from shared.store.table import Conflict
@@ -22,8 +28,9 @@ def advance_run(store: Store, message: AdvanceRun, clock: Clock) -> None:
     loaded = store.runs.load(message.run)
     if loaded is None or loaded.run.closed:
         return
-    facts = _facts(store, loaded)
-    decided = advance(loaded.run, loaded.machines, facts, clock.now())
+    now, unseen = clock.now(), _unseen(loaded, message)
+    facts = _facts(store, loaded, unseen)
+    decided = _told(store, loaded.run, advance(loaded.run, loaded.machines, facts, now, unseen))
     after = _after(loaded.run, decided, message)
     try:
         for machine in decided.machines:
@@ -38,7 +45,37 @@ def advance_run(store: Store, message: AdvanceRun, clock: Clock) -> None:
         store.queues.send(each)
     if decided.wake is not None and after.alarm != loaded.run.alarm:
         store.queues.send(AdvanceRun(run=message.run, alarm=after.alarm), decided.wake)
+    _list(store, loaded, after, decided)
     _note(message.run, decided)
+
+
+def _list(store: Store, loaded: Loaded, after: Run, decided: Advance) -> None:
+    if decided.run or decided.machines:
+        changed = {machine.machine: machine for machine in decided.machines}
+        list_run(store, after, [changed.get(machine.machine, machine) for machine in loaded.machines])
+
+
+def _told(store: Store, run: Run, decided: Advance) -> Advance:
+    """With the reason of machines that ran out of time because something else kept them."""
+    if run.plan is None:
+        return decided
+    return msgspec.structs.replace(decided, machines=tuple(_kept_busy(store, run, each) for each in decided.machines))
+
+
+def _kept_busy(store: Store, run: Run, machine: RunMachine) -> RunMachine:
+    if machine.reason is None or machine.reason.code != "NoTimeLeft":
+        return machine
+    held = store.operations.in_flight(parse_machine_id(machine.machine))
+    if held is None or held.operation.attempt == run.id:
+        return machine
+    why = reason("MachineBusy", f"{held.operation.kind} {held.operation.attempt}")
+    return msgspec.structs.replace(machine, reason=why)
+
+
+def list_run(store: Store, run: Run, machines: Sequence[RunMachine]) -> None:
+    """How the run of a configuration stands, for lists. The agenda does it once more when the run has closed."""
+    if run.configuration:
+        store.run_list.save(parse_configuration_id(run.configuration, "configuration"), summary(run, machines))
 
 
 def _after(run: Run, decided: Advance, message: AdvanceRun) -> Run:
@@ -46,10 +83,9 @@ def _after(run: Run, decided: Advance, message: AdvanceRun) -> Run:
 
     So a run has one alarm, however often its messages come.
     """
-    if decided.run:
-        return decided.run
-    is_spent = message.alarm == run.alarm or bool(decided.machines)
-    return with_next_alarm(run) if is_spent and decided.wake is not None else run
+    base = decided.run or run
+    is_spent = message.alarm == run.alarm or bool(decided.machines) or decided.run is not None
+    return with_next_alarm(base) if is_spent and decided.wake is not None else base
 
 
 def _note(run_id: str, decided: Advance) -> None:
@@ -57,7 +93,8 @@ def _note(run_id: str, decided: Advance) -> None:
         log.info("run advanced run=%s machine=%s step=%s outcome=%s reason=%s", run_id, machine.machine, machine.step,
                  machine.outcome or "", machine.reason.code if machine.reason else "")  # fmt: skip
     if decided.run:
-        log.info("run closed run=%s", run_id)
+        what = "run closed" if decided.run.closed else "run moved"
+        log.info("%s run=%s phase=%s", what, run_id, decided.run.phase)
 
 
 def _conclude(store: Store, run: Run, machine: RunMachine, fact: Operation | None, now: datetime) -> None:
@@ -81,7 +118,17 @@ def _give_back(store: Store, run: Run, machine: RunMachine, now: datetime) -> Op
     return unstarted
 
 
-def _facts(store: Store, loaded: Loaded) -> dict[str, Operation]:
-    open_machines = [each.machine for each in loaded.machines if each.step is not Step.ENDED]
-    found = {m: store.operations.attempt(parse_machine_id(m), loaded.run.id) for m in open_machines}
+def _unseen(loaded: Loaded, message: AdvanceRun) -> frozenset[str]:
+    """Of a large run one machine's end does not read all the others' attempts."""
+    if loaded.run.plan is None or not message.machine:
+        return frozenset()
+    others = (each for each in loaded.machines if each.step in (Step.PERMITTED, Step.RUNNING))
+    return frozenset(each.machine for each in others if each.machine.lower() != message.machine.lower())
+
+
+def _facts(store: Store, loaded: Loaded, unseen: frozenset[str]) -> dict[str, Operation]:
+    """Each machine's attempt. In a run of a configuration none is made before the machine's first permit."""
+    begun = [each for each in loaded.machines if loaded.run.plan is None or each.step is not Step.WAITING]
+    wanted = [each.machine for each in begun if each.step is not Step.ENDED and each.machine not in unseen]
+    found = {m: store.operations.attempt(parse_machine_id(m), loaded.run.id) for m in wanted}
     return {machine: operation for machine, operation in found.items() if operation}

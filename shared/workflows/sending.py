@@ -97,7 +97,7 @@ def go_on(store: Store, operation: Operation, delay: int) -> None:
     """The message that moves an operation on from the state it is in."""
     is_run = operation.kind is OperationKind.INSTALLATION
     if is_run and operation.state in (State.CLAIMED, State.ENDED):
-        store.queues.send(AdvanceRun(run=operation.attempt), delay)
+        store.queues.send(AdvanceRun(run=operation.attempt, machine=operation.machine), delay)
     elif operation.state is State.CLAIMED:
         again = StartAssessment(
             machine=operation.machine, attempt=operation.attempt, requested_by=operation.requested_by

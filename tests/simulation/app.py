@@ -14,6 +14,7 @@ from shared.domain.messages import (
     FollowOperation,
     FollowPlanned,
     ListSubscription,
+    OpenRun,
     StartAssessment,
     StartInstallation,
     StartPlanned,
@@ -30,6 +31,7 @@ from shared.workflows.index import count_fleet
 from shared.workflows.installation import request_installation, start_installation
 from shared.workflows.inventory import plan_inventory, sweep_inventory
 from shared.workflows.listing import take_inventory
+from shared.workflows.openings import open_run
 from shared.workflows.operations import follow
 from shared.workflows.planned import follow_planned, start_planned
 from shared.workflows.poison import park_message, replay_message
@@ -47,6 +49,7 @@ FUNCTIONS = {
     "planned-results": "assessments_follow",
     "installations": "installation_start",
     "runs": "run_advance",
+    "openings": "opening_start",
     "operations": "operation_follow",
     "results": "results_sweep",
     "fleet": "fleet_count",
@@ -115,6 +118,8 @@ class Instance:
                 start_installation(azure, store, _read(body, StartInstallation), LONGEST_INSTALLATION)
             case "runs":
                 advance_run(store, _read(body, AdvanceRun), azure.clock)
+            case "openings":
+                open_run(azure, store, _read(body, OpenRun))
             case "operations":
                 follow(azure, store, _read(body, FollowOperation))
             case "fleet":

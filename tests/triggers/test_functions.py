@@ -22,6 +22,7 @@ GROUP = "subscriptions/{subscription}/resourceGroups/{group}"
 CONFIGURATIONS = "providers/Microsoft.Maintenance/maintenanceConfigurations"
 ASSIGNMENTS = "providers/Microsoft.Maintenance/configurationAssignments"
 PART = f"{GROUP}/providers/{{provider}}/{{parentKind}}/{{parent}}/{{kind}}/{{name}}"
+APPLY_UPDATE = f"{GROUP}/{CONFIGURATIONS}/{{name}}/providers/Microsoft.Maintenance/applyUpdates/{{run}}"
 RESERVED = ("admin", "runtime", ".auth")
 """First segments that belong to the platform."""
 
@@ -43,12 +44,14 @@ EXPECTED: dict[str, Trigger] = {
     "agenda_timer": timer("0 * * * * *"),
     "assessment_timer": timer("30 */10 * * * *"),
     "inventory_timer": timer("0 7 * * * *"),
+    "opening_timer": timer("45 */10 * * * *"),
     "results_timer": timer("15 */5 * * * *"),
     "assessment_start": queue("assessments"),
     "fleet_count": queue("fleet"),
     "installation_start": queue("installations"),
     "inventory_subscription": queue("inventory"),
     "inventory_sweep": queue("inventory-sweeps"),
+    "opening_start": queue("openings"),
     "operation_follow": queue("operations"),
     "results_sweep": queue("results"),
     "run_advance": queue("runs"),
@@ -61,6 +64,7 @@ EXPECTED: dict[str, Trigger] = {
     "installations_poison": queue("installations-poison"),
     "inventory_poison": queue("inventory-poison"),
     "inventory_sweeps_poison": queue("inventory-sweeps-poison"),
+    "openings_poison": queue("openings-poison"),
     "operations_poison": queue("operations-poison"),
     "results_poison": queue("results-poison"),
     "runs_poison": queue("runs-poison"),
@@ -94,6 +98,9 @@ EXPECTED: dict[str, Trigger] = {
     "poison_discard": http("fleet/poison/{queue}/{message}/discard", "POST"),
     "poison_replay_all": http("fleet/poison/{queue}/replay", "POST"),
     "operation_release": http("fleet/operations/{attempt}/release", "POST"),
+    "run_resource": http(APPLY_UPDATE, "GET", "PUT"),
+    "fleet_runs": http("fleet/runs", "GET", "POST"),
+    "run_machines": http("fleet/runs/{run}", "GET"),
     "run_close": http("fleet/runs/{run}/close", "POST"),
     "poison_replay": http("fleet/poison/{queue}/{message}/replay", "POST"),
     "fallback": http("{*path}", *ALL_METHODS),

@@ -21,6 +21,7 @@ from shared.domain.messages import (
     FollowPlanned,
     ListSubscription,
     Message,
+    OpenRun,
     StartAssessment,
     StartInstallation,
     StartPlanned,
@@ -35,6 +36,7 @@ from shared.workflows.index import count_fleet
 from shared.workflows.installation import request_installation, start_installation
 from shared.workflows.inventory import plan_inventory, sweep_inventory
 from shared.workflows.listing import take_inventory
+from shared.workflows.openings import open_run
 from shared.workflows.operations import follow
 from shared.workflows.planned import follow_planned, start_planned
 from shared.workflows.results import plan_results, sweep_results
@@ -219,6 +221,8 @@ class House(World):
                 self._assess(message)
             case StartInstallation():
                 start_installation(self.azure, self.store, message, LONGEST)
+            case OpenRun():
+                open_run(self.azure, self.store, message)
             case AdvanceRun():
                 advance_run(self.store, message, self.azure.clock)
             case FollowOperation():

@@ -1,0 +1,67 @@
+"""Who may start next: the pace of a run, its failure budget, and availability sets.
+
+**Pace.** Without `maxConcurrency` all start at once, as with Azure. With it a run starts slowly: a quarter of it at
+first, and one machine more for each that succeeded, up to the whole.
+
+**Budget.** When as many machines as `maxFailures` have failed, nothing more starts; 0 means not even the first.
+What never started is no failure: nothing was done to it.
+
+**Availability sets.** Of one set, machines of one update domain at a time. Source: documentation of maintenance
+configurations.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from shared.domain.machine import Outcome
+from shared.domain.run_machine import RunMachine
+
+# Life of a permit (design, "permits").
+PERMIT_LIFE = timedelta(seconds=10)
+# A run with a limit begins with this part of it (ours): enough to make use of a window, few enough to notice harm.
+SLOW_START = 4
+_FAILED = (Outcome.FAILED, Outcome.UNKNOWN)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def is_used_up(failures: int | None, machines: Sequence[RunMachine]) -> bool:
+    """Whether the failure budget is used up."""
+    if failures is None:
+        return False
+    return sum(machine.outcome in _FAILED for machine in machines) >= max(1, failures)
+
+
+def pace(concurrency: int | None, machines: Sequence[RunMachine]) -> int:
+    """How many machines of a run may be under way at one time now."""
+    if concurrency is None:
+        return len(machines)
+    good = sum(machine.outcome in (Outcome.SUCCEEDED, Outcome.WARNINGS) for machine in machines)
+    return min(concurrency, math.ceil(concurrency / SLOW_START) + good)
+
+
+def grants(
+    concurrency: int | None, machines: Sequence[RunMachine], busy: Sequence[RunMachine], ready: Sequence[RunMachine]
+) -> list[str]:
+    """Which of the `ready` are given a permit: those that had none first, then the one whose last is longest ago.
+
+    `busy`: machines of the run that are under way, or may be.
+    """
+    room = pace(concurrency, machines) - len(busy)
+    domains: dict[str, set[str]] = defaultdict(set)
+    for machine in busy:
+        domains[machine.group].add(machine.domain)
+    granted: list[str] = []
+    for machine in sorted(ready, key=_turn):
+        if len(granted) >= room:
+            break
+        if machine.group and domains[machine.group] - {machine.domain}:
+            continue
+        domains[machine.group].add(machine.domain)
+        granted.append(machine.machine)
+    return granted
+
+
+def _turn(machine: RunMachine) -> tuple[datetime, str, str, str]:
+    return (machine.permit_until or _LONG_AGO, machine.group, machine.domain, machine.machine.lower())

@@ -1,0 +1,194 @@
+"""Opening the windows of configurations: each once, to the second, or recorded as missed.
+
+The way of a window: a line in the agenda from the moment its configuration is saved; a message to the second; 60 s
+before the start the run's row with the frozen configuration, then the machines in scope, then the first step. Any part
+may be repeated: what is written once stays, and the next window's line is written before anything of this one.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+
+from shared.cloud import machines as cloud
+from shared.cloud.azure import Azure
+from shared.cloud.errors import CloudError
+from shared.domain.agenda import HEAL_EVERY, Item, ItemKind, is_unborn
+from shared.domain.assignment import select
+from shared.domain.configuration import Configuration, next_windows
+from shared.domain.logline import logline
+from shared.domain.machine import Record
+from shared.domain.maintenance_id import ConfigurationId, parse_configuration_id
+from shared.domain.messages import AdvanceRun, OpenRun
+from shared.domain.occurrence import Occurrence
+from shared.domain.opening import (
+    FREEZE,
+    SCHEDULE,
+    begun,
+    look_at,
+    opening_item,
+    part_of,
+    plan_for,
+    run_id,
+    window_at,
+)
+from shared.domain.operation import INSTALLATION_GRACE
+from shared.domain.phase import Phase
+from shared.domain.run import MOST_CHANGES, Run, RunMachine, opens, selected, with_next_alarm
+from shared.domain.summary import summary
+from shared.store.runs import Loaded
+from shared.store.store import Store
+from shared.store.table import Conflict
+
+log = logging.getLogger(__name__)
+# A window that opens sooner than this gets its message when its configuration is saved (queue.py, LONGEST_DELAY).
+SOON = timedelta(hours=1)
+
+
+def write_down(store: Store, configuration: Configuration, now: datetime, after: datetime) -> Occurrence | None:
+    """Put the next window of a configuration into the agenda, before the configuration is saved. Safe to repeat."""
+    for window in next_windows(configuration, after, 1):
+        store.agenda.add(opening_item(configuration, window, now), look_at(window))
+        return window
+    return None
+
+
+def announce(store: Store, configuration: Configuration, window: Occurrence | None, now: datetime) -> None:
+    """Have a window opened to the second, when it is near; of a saved configuration only."""
+    wait = window.start - FREEZE - now if window else None
+    if window and wait is not None and wait <= SOON:
+        store.queues.send(OpenRun(configuration=str(configuration.id), start=window.start), _seconds(wait))
+
+
+def schedule(store: Store, configuration: Configuration, now: datetime, after: datetime) -> None:
+    """Both, of the window that follows an instant."""
+    announce(store, configuration, write_down(store, configuration, now, after), now)
+
+
+def plan_openings(store: Store, now: datetime) -> int:
+    """Write down the next window of every configuration, should one not be: however it was lost. Returns how many."""
+    count = 0
+    for stored in store.configurations.all():
+        count += write_down(store, stored.configuration, now, now) is not None
+    return count
+
+
+def still_opens(store: Store, item: Item, now: datetime) -> tuple[bool, OpenRun | None]:
+    """Whether a line of the agenda is done with, and the message that moves it on."""
+    run = store.runs.run(item.id)
+    if run is not None and run.phase is not Phase.SELECTING:
+        return True, None
+    if item.start is None:
+        return not is_unborn(item, now), None
+    address = parse_configuration_id(item.configuration, "configuration")
+    if run is None and _window(store, address, item.start) is None:
+        if is_unborn(item, now):
+            return False, None  # its configuration may be about to be saved
+        log.info(logline("window dropped", configuration=item.configuration, start=item.start))
+        stored = store.configurations.get(address)
+        if stored:
+            schedule(store, stored.configuration, now, now)
+        return True, None
+    return False, OpenRun(configuration=item.configuration, start=item.start)
+
+
+def open_run(azure: Azure, store: Store, message: OpenRun) -> None:
+    """Freeze the configuration, write down its machines, and set the run's first step going."""
+    address, now = parse_configuration_id(message.configuration, "configuration"), azure.clock.now()
+    id_ = run_id(address, message.start)
+    found, run = _window(store, address, message.start), store.runs.run(id_)
+    if found is None and run is None:
+        log.info(logline("window not opened", configuration=address, start=message.start))
+        return
+    wait = message.start - FREEZE - now
+    if wait > timedelta():
+        if wait <= SOON:
+            store.queues.send(message, _seconds(wait))
+        return
+    if found:
+        schedule(store, found[0], now, message.start)
+    if found and run is None:
+        begin(store, *found, SCHEDULE, now)
+    try:
+        _select(azure, store, id_)
+    except Conflict:
+        store.queues.send(message, 1)  # another instance selects, or a cancel came: read again
+
+
+def begin(store: Store, configuration: Configuration, window: Occurrence, who: str, now: datetime) -> Run:
+    """The run's row with the frozen configuration, on the agenda first. The run as it stands when it was begun before.
+
+    Until its machines are written down, the window's own line stays in the agenda as well.
+    """
+    run = begun(configuration, window, who)
+    item = Item(kind=ItemKind.RUN, id=run.id, since=now, closes_by=run.end + INSTALLATION_GRACE)
+    store.agenda.add(item, max(now, window.start) + HEAL_EVERY)
+    if not store.runs.freeze(run, configuration):
+        return store.runs.run(run.id) or run
+    store.run_list.save(configuration.id, summary(run, ()))
+    log.info(logline("run begun", run=run.id, configuration=configuration.id, start=run.start))
+    return run
+
+
+def _window(store: Store, address: ConfigurationId, start: datetime) -> tuple[Configuration, Occurrence] | None:
+    """The configuration as it is now and its window at this instant; None: deleted, disabled, expired or moved."""
+    stored = store.configurations.get(address)
+    window = window_at(stored.configuration, start) if stored else None
+    return (stored.configuration, window) if stored and window else None
+
+
+def _select(azure: Azure, store: Store, id_: str) -> None:
+    """Write down the machines in scope. Each batch is guarded by the run's row: of two instances one goes on."""
+    loaded, configuration = store.runs.load(id_), store.runs.frozen(id_)
+    if loaded is None or configuration is None or loaded.run.phase is not Phase.SELECTING:
+        return
+    known = {part.machine.lower() for part in loaded.machines}
+    parts = [_part(azure, configuration, loaded.run, record) for record in _in_scope(store, configuration)]
+    new = (part for part in parts if part.machine.lower() not in known)
+    while batch := tuple(islice(new, MOST_CHANGES)):
+        loaded = _save(store, loaded, loaded.run, batch)
+    run = selected(loaded.run, plan_for(configuration, loaded.run, len(loaded.machines)))
+    run = with_next_alarm(run)
+    loaded = _save(store, loaded, run, ())
+    store.run_list.save(configuration.id, summary(run, loaded.machines))
+    store.queues.send(AdvanceRun(run=id_, alarm=run.alarm), _seconds(opens(run) - azure.clock.now()))
+    log.info(logline("machines selected", run=id_, machines=len(loaded.machines)))
+
+
+def _save(store: Store, loaded: Loaded, run: Run, machines: tuple[RunMachine, ...]) -> Loaded:
+    store.runs.save(loaded, run, machines)
+    again = store.runs.load(run.id)
+    if again is None or again.run != run:
+        raise Conflict("Another instance goes on with the run.")
+    return again
+
+
+def _in_scope(store: Store, configuration: Configuration) -> Iterator[Record]:
+    """Every machine that the assignments take now, by the inventory."""
+    assignments = [stored.assignment for stored in store.assignments.of_configuration(configuration.id)]
+    for scope in _scopes(store, {each.id.subscription.lower() for each in assignments}):
+        records = {record.machine.id.lower(): record for record in store.machines.in_scope(scope)}
+        for key in sorted(select(assignments, records.values()).chosen):
+            yield records[key]
+
+
+def _scopes(store: Store, subscriptions: Iterable[str]) -> Iterator[str]:
+    for subscription in sorted(subscriptions):
+        yield from store.fleet.scopes(subscription)
+
+
+def _part(azure: Azure, configuration: Configuration, run: Run, record: Record) -> RunMachine:
+    """With its update domain, which only a look at the VM tells; unknown when Azure does not say now."""
+    domain = None
+    if record.machine.availability_set:
+        try:
+            current = cloud.at_this_moment(azure, record.machine.address)
+            domain = current.update_domain if current else None
+        except CloudError as error:
+            log.warning(logline("update domain unknown", machine=record.machine.id, detail=error))
+    return part_of(configuration, run, record, domain, azure.clock.now())
+
+
+def _seconds(span: timedelta) -> int:
+    """Whole ones, never fewer: nothing is opened before its time."""
+    return max(0, -int(-span.total_seconds() // 1))

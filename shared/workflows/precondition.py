@@ -1,0 +1,35 @@
+"""The last look at a machine before a maintenance run starts it."""
+
+import logging
+
+from shared.cloud import machines as cloud
+from shared.cloud.azure import Azure
+from shared.cloud.errors import CloudError
+from shared.domain.logline import logline
+from shared.domain.machine import Outcome, Record
+from shared.domain.operation import end
+from shared.domain.precondition import why_not_started
+from shared.store.operations import Held
+from shared.store.store import Store
+from shared.workflows.sending import go_on
+
+log = logging.getLogger(__name__)
+
+
+def is_fit(azure: Azure, store: Store, record: Record, held: Held) -> bool:
+    """Whether the machine may be started now; else its attempt ends with the reason, or is made again later.
+
+    Azure is asked, not the inventory. Raises Conflict when somebody else moved the attempt on.
+    """
+    try:
+        current = cloud.at_this_moment(azure, record.machine.address)
+    except CloudError as error:
+        log.warning(logline("machine unknown now", machine=record.machine.id, detail=error))
+        return False  # the permit runs out unused, and another is granted
+    why = why_not_started(current, record)
+    if why is None:
+        return True
+    ended = store.operations.save(held, end(held.operation, Outcome.NOT_STARTED, why, azure.clock.now())).operation
+    log.info(logline("installation not started", machine=ended.machine, run=ended.attempt, reason=why.code))
+    go_on(store, ended, 0)
+    return False
