@@ -51,7 +51,6 @@ _SENTENCES = {
     "SystemNotSelected": "The scope does not select the machine's operating system.",
     "LocationNotSelected": "The scope does not select the machine's region.",
     "TagsNotSelected": "The machine's tags are not those that the scope selects.",
-    "SystemNotPatched": "The configuration has no parameters for the machine's operating system.",
     "NotInInventory": "The machine is assigned, but no inventory has seen it.",
     "ReleasedByOperator": "An operator ended the operation; nothing more is sent for it.",
     "ClosedByOperator": "An operator closed the run before this machine was started.",
