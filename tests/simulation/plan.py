@@ -25,6 +25,9 @@ _PATHS = (
     f"installation_start run.get {ASLEEP}",  # past a cut-off, with a claim
     f"installation_request operations.transact {ASLEEP}",  # past a cut-off, without one
     f"assessment_start arm.assessPatches {REFUSED}",  # to an end before the start
+    "assessment_start operations.transact after",  # at that end
+    "run_advance operations.write before",  # where the sleeper made no claim
+    "run_advance operations.write after",
     f"inventory_sweep arm.graph {THROTTLED}",  # to a sweep that sends itself again
 )
 """What must go wrong for the app to come to ways of its own that it seldom takes."""

@@ -72,4 +72,4 @@ def seeded_guid(seed: int, *words: str) -> str:
 
 def azure_time(moment: datetime) -> str:
     """RFC 3339 in UTC with seven digits, as Compute and HybridCompute write it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "0Z"
