@@ -86,11 +86,11 @@ def _is_result(document: dict[str, Any]) -> bool:
 
 def trace(azure: Azure, operation: Operation) -> dict[str, Any] | None:
     """What shows that an operation of ours started: a VM's instance view, then Resource Graph, each by a start not
-    before our claim, then the activity log by our request id, which only says that it runs.
+    before our request was about to leave (what began between claim and request is another's), then the activity log by our request id, which only says that it runs.
 
     None proves nothing. Raises CloudError.
     """
-    machine, since = parse_machine_id(operation.machine), operation.claimed - NOISE
+    machine, since = parse_machine_id(operation.machine), (operation.sent or operation.claimed) - NOISE
     if machine.is_vm:
         summary = _instance_view_summary(azure, machine, operation.kind)
         started = datetime.fromisoformat(summary["startTime"]) if summary.get("startTime") else None

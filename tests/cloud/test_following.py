@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from shared.cloud.errors import CloudError
 from shared.cloud.operations import Finished, Gone, Running, is_running, look, power_state, trace
@@ -151,6 +152,19 @@ def test_resource_graph_is_asked_where_the_instance_view_shows_something_older(w
     assert trace(world.azure, operation) is None
     paths = [request.path.lower() for request in world.sandbox.seen]
     assert [path.rsplit("/", 1)[1] for path in paths] == ["instanceview", "resources"]
+
+
+@pytest.mark.parametrize(("verb", "vm"), STARTS)
+def test_what_another_began_between_claim_and_request_is_no_trace(world: World, verb: str, vm: bool) -> None:
+    """Found by the simulation: a lost 409 of a machine that another's installation kept busy."""
+    machine = world.one(vm=vm)
+    claimed = world.clock.now
+    world.clock.advance(10)
+    through(world, world.started(machine, verb))
+    world.clock.advance(60)
+    operation = accepted(machine, claimed, kind=KINDS[verb])
+    assert trace(world.azure, replace(operation, sent=None)) is not None
+    assert trace(world.azure, replace(operation, sent=world.clock.now)) is None
 
 
 @pytest.mark.parametrize(("verb", "vm"), STARTS)
