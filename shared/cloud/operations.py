@@ -85,8 +85,10 @@ def _is_result(document: dict[str, Any]) -> bool:
 
 
 def trace(azure: Azure, operation: Operation) -> dict[str, Any] | None:
-    """What shows that an operation of ours started: a VM's instance view, then Resource Graph, each by a start not
-    before our request was about to leave (what began between claim and request is another's), then the activity log by our request id, which only says that it runs.
+    """What shows that an operation of ours started: a VM's instance view, then Resource Graph, then the activity log.
+
+    The first two by a start not before our request was about to leave: what began between claim and request is
+    another's. The log by our request id; it only says that it runs.
 
     None proves nothing. Raises CloudError.
     """
