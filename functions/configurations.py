@@ -78,8 +78,8 @@ def _put(call: Call) -> func.HttpResponse:
     from shared.workflows.configurations import put_configuration
 
     require_version(call, MAINTENANCE_VERSION)
-    store, address, now = call.services.store, configuration_id(*_names(call)), call.services.azure.clock.now()
-    made, new = put_configuration(store, address, read_body(call), condition(call), now)
+    services, address = call.services, configuration_id(*_names(call))
+    made, new = put_configuration(services.azure, services.store, address, read_body(call), condition(call))
     return resource_reply(call, shape(made.configuration), made.etag, 201 if new else 200)
 
 
@@ -89,8 +89,8 @@ def _patch(call: Call) -> func.HttpResponse:
     from shared.workflows.configurations import patch_configuration
 
     require_version(call, MAINTENANCE_VERSION)
-    store, address, now = call.services.store, configuration_id(*_names(call)), call.services.azure.clock.now()
-    made = patch_configuration(store, address, read_body(call), condition(call), now)
+    services, address = call.services, configuration_id(*_names(call))
+    made = patch_configuration(services.azure, services.store, address, read_body(call), condition(call))
     return resource_reply(call, shape(made.configuration), made.etag)
 
 

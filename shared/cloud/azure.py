@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from azure.core.rest import HttpRequest, HttpResponse
     from azure.mgmt.compute import ComputeManagementClient
     from azure.mgmt.hybridcompute import HybridComputeManagementClient
+    from azure.mgmt.maintenance import MaintenanceManagementClient
     from azure.mgmt.resourcegraph import ResourceGraphClient
 
 # Time-outs of one request, seconds (ours): together they are domain/run.py's SEND_TIMEOUT.
@@ -53,6 +54,7 @@ class Azure:
         self._transport = transport
         self.compute = lru_cache(maxsize=_CLIENTS_KEPT)(self._compute)
         self.hybrid = lru_cache(maxsize=_CLIENTS_KEPT)(self._hybrid)
+        self.maintenance = lru_cache(maxsize=_CLIENTS_KEPT)(self._maintenance)
         self.graph = lru_cache(maxsize=1)(self._graph)
         self._sender = lru_cache(maxsize=1)(self._pipeline)
 
@@ -82,6 +84,11 @@ class Azure:
         from azure.mgmt.hybridcompute import HybridComputeManagementClient
 
         return HybridComputeManagementClient(self._credential(), subscription, self.endpoint, **self._options())
+
+    def _maintenance(self, subscription: str) -> MaintenanceManagementClient:
+        from azure.mgmt.maintenance import MaintenanceManagementClient
+
+        return MaintenanceManagementClient(self._credential(), subscription, self.endpoint, **self._options())
 
     def _graph(self) -> ResourceGraphClient:
         from azure.mgmt.resourcegraph import ResourceGraphClient

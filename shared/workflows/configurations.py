@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
+from shared.cloud.azure import Azure
 from shared.domain.condition import Condition, check
 from shared.domain.configuration import Configuration, schedules_of
 from shared.domain.configuration_body import patch_configuration as patched
@@ -19,6 +20,7 @@ from shared.domain.occurrence import Occurrence, next_occurrences
 from shared.store.configurations import Stored
 from shared.store.store import Store
 from shared.store.table import Conflict
+from shared.workflows.native import check_alone
 from shared.workflows.openings import announce, write_down
 
 log = logging.getLogger(__name__)
@@ -35,25 +37,31 @@ def read_configuration(store: Store, address: ConfigurationId) -> Stored:
 
 
 def put_configuration(
-    store: Store, address: ConfigurationId, body: bytes, condition: Condition, now: datetime
+    azure: Azure, store: Store, address: ConfigurationId, body: bytes, condition: Condition
 ) -> tuple[Stored, bool]:
-    """What a PUT makes of it, and whether it is new. Raises RequestError: 400, 409 or 412."""
+    """What a PUT makes of it, and whether it is new. Raises RequestError: 400, 409, 412 or 503."""
+    now = azure.clock.now()
 
     def make(before: Configuration | None) -> Configuration:
-        return read_body(body, address, now, before)
+        made = read_body(body, address, now, before)
+        check_alone(azure, before, made)
+        return made
 
     return _change(store, address, condition, make, now)
 
 
 def patch_configuration(
-    store: Store, address: ConfigurationId, body: bytes, condition: Condition, now: datetime
+    azure: Azure, store: Store, address: ConfigurationId, body: bytes, condition: Condition
 ) -> Stored:
-    """What a PATCH makes of it. Raises RequestError: 400, 404, 409 or 412."""
+    """What a PATCH makes of it. Raises RequestError: 400, 404, 409, 412 or 503."""
+    now = azure.clock.now()
 
     def make(before: Configuration | None) -> Configuration:
         if before is None:
             raise not_found(str(address))
-        return patched(body, before, now)
+        made = patched(body, before, now)
+        check_alone(azure, before, made)
+        return made
 
     return _change(store, address, condition, make, now)[0]
 

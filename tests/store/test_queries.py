@@ -19,6 +19,8 @@ from shared.store.queue import Queues
 from shared.store.store import Store
 from shared.store.table import Table
 from shared.wiring import build_store, new_id
+from shared.workflows.assignments import list_assignments
+from shared.workflows.configurations import list_configurations, read_configuration
 from shared.workflows.fleet import list_machines, read_summary
 from shared.workflows.health import read_health
 from shared.workflows.index import count_fleet
@@ -30,6 +32,10 @@ from shared.workflows.machines import (
     read_operation,
     read_pending_updates,
 )
+from shared.workflows.preview import preview_configuration, preview_machine
+from tests.domain.assignments import scope
+from tests.domain.maintenance import ADDRESS as CONFIGURATION
+from tests.domain.maintenance import fleet, put
 from tests.domain.samples import NOW, RUN, VM, assessment, installation, machine, minutes, operation, run, run_machine
 from tests.store.wire import Sent, Wire
 
@@ -57,6 +63,8 @@ def store(watched_tables: TableServiceClient, watched_queues: QueueServiceClient
     made.operations.claim(operation())
     made.runs.create(run(), [run_machine()])
     made.agenda.add(Item(kind=ItemKind.RUN, id=RUN, since=NOW), NOW)
+    made.configurations.save(put(fleet()))
+    made.assignments.save(scope())
     wire.seen.clear()
     return made
 
@@ -97,6 +105,10 @@ def _list(store: Store, wanted: Filter, now: datetime = NOW) -> object:
     return list_machines(store, wanted, 10, None, now)
 
 
+def _preview(store: Store) -> object:
+    return preview_configuration(store, CONFIGURATION, None, 10, NOW)
+
+
 REQUESTS: dict[str, tuple[Callable[[Store], object], int]] = {
     "GET fleet/machines": (lambda store: _list(store, Filter()), 3),
     "GET fleet/machines, nothing found": (lambda store: _list(store, Filter(tags=("none",))), 2),
@@ -107,6 +119,11 @@ REQUESTS: dict[str, tuple[Callable[[Store], object], int]] = {
     "GET softwarePatches of it": (lambda store: read_pending_updates(store, ADDRESS), 2),
     "GET patchInstallationResults": (lambda store: read_installations(store, ADDRESS), 2),
     "GET one of them, its updates": (lambda store: read_installation(store, ADDRESS, installation().id), 3),
+    "GET configuration": (lambda store: read_configuration(store, CONFIGURATION), 1),
+    "GET configurations of a group": (lambda store: list_configurations(store, ADDRESS.subscription, "ops", "", 9), 1),
+    "GET assignments of a subscription": (lambda store: list_assignments(store, ADDRESS.subscription, "", "", 9), 1),
+    "GET preview of a configuration": (lambda store: _preview(store), 6),
+    "GET preview of a machine": (lambda store: preview_machine(store, ADDRESS, NOW), 3),
     "GET operation": (lambda store: read_operation(store, ADDRESS, RUN), 2),
 }
 """Every read that answers a request, but health, and the most storage calls it may take."""

@@ -94,6 +94,7 @@ EXPECTED: dict[str, Trigger] = {
     "fleet_health": http("fleet/health", "GET"),
     "fleet_machines": http("fleet/machines", "GET"),
     "fleet_summary": http("fleet/summary", "GET"),
+    "native_import": http("fleet/import", "POST"),
     "inventory_request": http("fleet/inventory", "POST"),
     "poison_discard": http("fleet/poison/{queue}/{message}/discard", "POST"),
     "poison_replay_all": http("fleet/poison/{queue}/replay", "POST"),

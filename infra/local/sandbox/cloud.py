@@ -5,7 +5,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from threading import Lock
 
-from infra.local.sandbox import activity, admin, arm, graph, inventory, patching
+from infra.local.sandbox import activity, admin, arm, graph, inventory, maintenance, patching
 from infra.local.sandbox.catalogue import CatalogueEntry
 from infra.local.sandbox.config import SandboxConfig, seeded_guid
 from infra.local.sandbox.foreign import draw_foreign
@@ -18,6 +18,7 @@ from infra.local.sandbox.routes import (
     COMPUTE_VERSIONS,
     GRAPH_VERSIONS,
     HYBRID_VERSIONS,
+    MAINTENANCE_VERSIONS,
     RESOURCES_VERSIONS,
     Call,
     Handler,
@@ -44,7 +45,22 @@ def _arc(method: str, template: str, handler: Handler) -> Route:
 _ONE_VM = f"{_GROUP}{_COMPUTE}/virtualMachines/{{name}}"
 _ONE_ARC = f"{_GROUP}{_HYBRID}/machines/{{name}}"
 
+_MAINTENANCE = "/providers/Microsoft.Maintenance"
+_ASSIGNMENT = f"{_MAINTENANCE}/configurationAssignments/{{assignment}}"
+_KEPT = (
+    f"{_GROUP}{_MAINTENANCE}/maintenanceConfigurations/{{name}}",
+    *(f"{scope}{_ASSIGNMENT}" for scope in (_ONE_VM, _ONE_ARC, _GROUP, _SUBSCRIPTION)),
+)
+_VERBS = {"PUT": maintenance.put, "GET": maintenance.get, "DELETE": maintenance.delete}
+
 _ROUTES = (
+    *(Route(verb, path, MAINTENANCE_VERSIONS, handler) for path in _KEPT for verb, handler in _VERBS.items()),
+    Route(
+        "GET",
+        f"{_SUBSCRIPTION}{_MAINTENANCE}/maintenanceConfigurations",
+        MAINTENANCE_VERSIONS,
+        maintenance.list_configurations,
+    ),
     Route("GET", "/subscriptions", RESOURCES_VERSIONS, arm.list_subscriptions),
     Route("GET", _SUBSCRIPTION, RESOURCES_VERSIONS, arm.get_subscription),
     Route("GET", f"{_SUBSCRIPTION}/resourcegroups", RESOURCES_VERSIONS, arm.list_groups),

@@ -5,6 +5,7 @@ import binascii
 from datetime import datetime, timedelta
 from typing import Any
 
+from infra.local.sandbox import maintenance
 from infra.local.sandbox.fault import LAGGING, PAGED
 from infra.local.sandbox.graph_rows import COLUMNS, assessment_rows, installation_rows, resource_row
 from infra.local.sandbox.http import Json, Response, json_object, json_response
@@ -57,6 +58,8 @@ def _rows(state: State, seen: datetime, table: str, scope: set[str]) -> list[Jso
     tenant = state.estate.tenant
     if table == "resources":
         return [resource_row(machine, tenant) for machine in machines]
+    if table == "maintenanceresources":
+        return maintenance.rows(state, scope)
     tables: dict[str, Any] = {
         "patchassessmentresources": assessment_rows,
         "patchinstallationresources": installation_rows,

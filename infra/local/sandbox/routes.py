@@ -28,6 +28,8 @@ HYBRID_VERSIONS = _versions(
     "2020-08-15-preview 2022-12-27 2023-06-20-preview 2023-10-03-preview 2024-03-31-preview 2024-05-20-preview",
     "2024-07-10 2024-07-31-preview 2025-01-13 2025-02-19-preview 2025-06-01 2026-07-15",
 )
+MAINTENANCE_VERSIONS = _versions("2021-05-01 2021-09-01-preview 2022-07-01-preview 2023-04-01 2023-09-01-preview",
+                                 "2023-10-01-preview 2025-11-01")  # fmt: skip
 ACTIVITY_VERSIONS = _versions("2014-04-01 2015-04-01")
 GRAPH_VERSIONS = _versions("2019-04-01 2021-03-01 2021-06-01-preview 2022-10-01 2024-04-01")
 

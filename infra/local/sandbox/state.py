@@ -9,7 +9,7 @@ from infra.local.sandbox.faults import Faults
 from infra.local.sandbox.fleet import make_fleet
 from infra.local.sandbox.guests import Guest
 from infra.local.sandbox.history import remember
-from infra.local.sandbox.http import Refusal
+from infra.local.sandbox.http import Json, Refusal
 from infra.local.sandbox.identity import Identity
 from infra.local.sandbox.journal import Journal
 from infra.local.sandbox.machine import ARC_TYPE, Machine
@@ -41,6 +41,7 @@ class State:
             self.faults.add(fault, now)
         remember(self.machines, self.published, config.seed, now)
         self.platform = Platform(config, self.machines, self.operations, self.published, now)
+        self.maintenance: dict[str, Json] = {}  # Azure's own configurations and assignments, by id in lower case
         self._by_id = {machine.spec.id.lower(): machine for machine in self.machines}
 
     def addressed(self, id_: str) -> Machine:
