@@ -44,7 +44,8 @@ ASSESSMENT_PATIENCE = timedelta(minutes=30)
 ASSESSMENT_DEADLINE = timedelta(hours=2)
 # How long an installation is followed after its window (ours): its last update is not cut short, then the reboot.
 INSTALLATION_GRACE = timedelta(hours=3)
-# How long traces of an unanswered start are looked for before it closes as StartUnconfirmed (ours).
+# How long traces of an unanswered start are looked for before it closes as StartUnconfirmed (ours): from when it was
+# sent, or from when its sender was found to have died, which may be later than that.
 UNCONFIRMED_PATIENCE = timedelta(minutes=10)
 # A request leaves within this after `sending` was recorded, or not at all (ours): a worker that stood still meanwhile
 # may no longer hold the machine.
@@ -75,6 +76,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     not_before: datetime | None = None  # while claimed: the earliest next start, by Azure's word or by its slot
     paced: bool = False  # while claimed: a slot of Azure's throttle is leased for the next start
     sent: datetime | None = None
+    lost: datetime | None = None  # when its sender was found to have died
     looks: int = 0  # looks made since it was sent; only the message for the next one counts
     look_at: datetime | None = None  # when the next look is due
     url: str = ""  # Azure-AsyncOperation
@@ -236,7 +238,7 @@ def lost_answer(operation: Operation, now: datetime) -> Operation | None:
     """A `sending` whose worker died becomes `unconfirmed`; None while its worker may still wait for the answer."""
     if operation.state is not State.SENDING or operation.sent is None or now < operation.sent + SENDING_PATIENCE:
         return None
-    return _unconfirmed(operation, "The sender stopped before an answer.", now)
+    return msgspec.structs.replace(_unconfirmed(operation, "The sender stopped before an answer.", now), lost=now)
 
 
 def _unconfirmed(operation: Operation, detail: str, now: datetime) -> Operation:
@@ -271,7 +273,7 @@ def is_overdue(operation: Operation, now: datetime) -> bool:
 
 def gave_up(operation: Operation, now: datetime) -> Reason | None:
     """Why following stops now without having learned the end; None to go on looking."""
-    since = operation.sent or operation.claimed
+    since = operation.lost or operation.sent or operation.claimed
     if operation.state is State.UNCONFIRMED and now >= since + UNCONFIRMED_PATIENCE:
         return operation.reason or reason("StartUnconfirmed")
     if operation.state is State.ACCEPTED and now >= operation.deadline:

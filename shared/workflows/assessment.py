@@ -32,26 +32,37 @@ def plan_assessments(store: Store, oldest: timedelta, clock: Clock, new_id: Call
     """Ask for an assessment of every machine that is due, paced by Azure's throttle; returns how many.
 
     Those for whom there is no slot within PLAN_AHEAD wait for a later plan. A plan that takes too long for one function
-    stops, and the next one begins with the resource group where it stopped: none waits for ever.
+    stops, and the next one begins with the resource group where it stopped: none waits for ever. A resource group that
+    fails keeps no other waiting; its failure is raised at the end.
     """
-    planned = 0
-    for machines in starts(_due(store, oldest, clock, new_id)):
+    planned, failed = 0, list[Exception]()
+    for machines in starts(_due(store, oldest, clock, new_id, failed)):
         message = StartPlanned(requested_by=PLANNER, due=first_tended(machines), machines=machines)
         store.queues.send(message, max(0, _seconds(machines[-1].slot - clock.now())))
         planned += len(machines)
     store.queues.send(CountFleet())
-    log.info("assessments planned machines=%d", planned)
+    log.info("assessments planned machines=%d failed=%d", planned, len(failed))
+    if failed:
+        raise failed[0]
     return planned
 
 
-def _due(store: Store, oldest: timedelta, clock: Clock, new_id: Callable[[], str]) -> Iterator[Paced]:
+def _due(
+    store: Store, oldest: timedelta, clock: Clock, new_id: Callable[[], str], failed: list[Exception]
+) -> Iterator[Paced]:
     began = clock.now()
     for scope in _from_where_it_stopped(store):
         if clock.now() - began > PLAN_TIME:
             store.fleet.save_planner(scope)
             log.warning("assessments planned in part next=%s", scope)
             return
-        yield from _plan(store, scope, oldest, clock.now(), new_id)
+        try:
+            paced = _plan(store, scope, oldest, clock.now(), new_id)
+        except Exception as failure:  # noqa: BLE001 - raised by plan_assessments, when the others are on their way
+            log.warning("assessments not planned scope=%s", scope)
+            failed.append(failure)
+            continue
+        yield from paced
     store.fleet.save_planner("")
 
 
@@ -170,10 +181,10 @@ def same_or_busy(store: Store, address: MachineId, attempt: str) -> Operation:
 
 
 def _bring_forward(store: Store, address: MachineId) -> None:
-    """A planned assessment that nobody waited for stands in somebody's way: its end may be there to be seen."""
+    """A planned assessment that nobody waited for stands in somebody's way: see its end, or that its sender died."""
     held = store.operations.in_flight(address)
     operation = held.operation if held else None
-    if operation and operation.planned and operation.state is State.ACCEPTED:
+    if operation and operation.planned and operation.state in (State.SENDING, State.ACCEPTED):
         go_on(store, operation, 0)
 
 

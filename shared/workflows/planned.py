@@ -1,6 +1,7 @@
 """Planned assessments: started and followed many at a time, each still claimed, sent and ended by itself."""
 
 import logging
+import math
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -12,8 +13,18 @@ from shared.domain.assessment import is_stale
 from shared.domain.logline import logline
 from shared.domain.machine import Record
 from shared.domain.messages import FollowOperation, FollowPlanned, Planned, StartPlanned
-from shared.domain.operation import assessed
-from shared.domain.planned import START_TIME, are_usable, claim, credited, is_doubtful, line, next_look, proves
+from shared.domain.operation import SENDING_PATIENCE, State, assessed
+from shared.domain.planned import (
+    START_TIME,
+    are_usable,
+    claim,
+    credited,
+    first_tended,
+    is_doubtful,
+    line,
+    next_look,
+    proves,
+)
 from shared.domain.resource_id import parse_machine_id
 from shared.domain.results import Found
 from shared.store.operations import Held
@@ -21,7 +32,7 @@ from shared.store.store import Store
 from shared.store.table import Conflict
 from shared.workflows.identity import is_held_elsewhere
 from shared.workflows.published import news, record_published
-from shared.workflows.sending import leave
+from shared.workflows.sending import go_on, leave
 
 log = logging.getLogger(__name__)
 LOOK_AFTER = 15  # Azure's Retry-After where it was not heard, seconds (ours; the same as in cloud/patches.py)
@@ -62,16 +73,19 @@ def _wanted(azure: Azure, store: Store, message: StartPlanned, oldest: timedelta
 def _is_put_off(
     azure: Azure, store: Store, message: StartPlanned, wanted: list[tuple[Planned, Record]]
 ) -> bool:  # fmt: skip
-    """Whether the message came too late for its slots, and goes on when others are due."""
-    now, (first, record) = azure.clock.now(), wanted[0]
-    if are_usable([each for each, _ in wanted], now):
+    """Whether the message came too late for its slots or too early for them, and goes on when they are due.
+
+    Too early: a queue keeps no message back for longer than an hour.
+    """
+    now, (first, record), machines = azure.clock.now(), wanted[0], tuple(each for each, _ in wanted)
+    if not are_usable(machines, now):
+        address = parse_machine_id(first.machine)
+        slots = store.buckets.lease(address.subscription, record.machine.location, len(wanted), now)
+        machines = tuple(replace(each, slot=slot) for each, slot in zip(machines, slots, strict=True))
+    wait = math.ceil((machines[-1].slot - now).total_seconds())
+    if wait <= 0:
         return False
-    address = parse_machine_id(first.machine)
-    slots = store.buckets.lease(address.subscription, record.machine.location, len(wanted), now)
-    if slots[-1] <= now:
-        return False
-    machines = tuple(replace(each, slot=slot) for (each, _), slot in zip(wanted, slots, strict=True))
-    store.queues.send(replace(message, machines=machines), int((slots[-1] - now).total_seconds()) + 1)
+    store.queues.send(replace(message, due=first_tended(machines), machines=machines), wait)
     return True
 
 
@@ -81,9 +95,17 @@ def _start(azure: Azure, store: Store, message: StartPlanned, planned: Planned, 
     held = store.operations.claim(claim(planned, message.requested_by, now))
     if held is None:
         log.info("assessment not started machine=%s attempt=%s reason=TakenOver", planned.machine, planned.attempt)
+        _look_after(store, planned)
         return 0
     return leave(azure, store, record, held,
                  lambda leave_by: patches.assess(azure, address, planned.attempt, leave_by)).retry_after  # fmt: skip
+
+
+def _look_after(store: Store, planned: Planned) -> None:
+    """Where the message came before, its sender may have died with this request on its way: ask once that is sure."""
+    held = store.operations.in_flight(parse_machine_id(planned.machine))
+    if held and held.operation.attempt == planned.attempt and held.operation.state is State.SENDING:
+        go_on(store, held.operation, int(SENDING_PATIENCE.total_seconds()) + 1)
 
 
 def _follow_on(store: Store, message: StartPlanned, machines: tuple[Planned, ...], unit: int) -> None:

@@ -207,6 +207,14 @@ def test_when_following_gives_up() -> None:
     assert (first.code, second.code) == ("StartUnconfirmed", "NoAnswer")
 
 
+def test_traces_are_looked_for_as_long_when_the_loss_is_noticed_late() -> None:
+    noticed = NOW + 2 * UNCONFIRMED_PATIENCE
+    lost = lost_answer(operation(State.SENDING), noticed)
+    assert lost
+    assert gave_up(lost, noticed + UNCONFIRMED_PATIENCE - minutes(0.01)) is None
+    assert gave_up(lost, noticed + UNCONFIRMED_PATIENCE)
+
+
 def test_every_state_but_the_last_is_left_in_the_end() -> None:
     """Nothing waits for ever: far in the future each state has a way on that does not depend on Azure."""
     far = NOW + minutes(60 * 24 * 365)

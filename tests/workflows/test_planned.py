@@ -2,14 +2,18 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
+from shared.cloud import patches
 from shared.domain.agenda import HEAL_PLANNED
 from shared.domain.bucket import SLOT_LIFE
 from shared.domain.errors import RequestError
 from shared.domain.machine import Outcome
-from shared.domain.messages import FollowOperation, FollowPlanned, StartPlanned
-from shared.domain.operation import State
+from shared.domain.messages import FollowOperation, FollowPlanned, Planned, StartPlanned
+from shared.domain.operation import SENDING_PATIENCE, State
+from shared.domain.planned import claim, line
+from shared.store.table import Merge, Row
 from tests.cloud.world import Json, address_of
 from tests.workflows.house import House
 
@@ -143,3 +147,75 @@ def test_one_machine_that_azure_refuses_keeps_no_other(house: House) -> None:
     assert refused.refusal
     assert refused.refusal.reason.code == "StartRefused"
     assert all(house.record(each).assessment for each in machines[1:])
+
+
+def test_a_resource_group_that_cannot_be_read_keeps_no_other(house: House) -> None:
+    """Not even those of its subscription that waited to go together with its machines."""
+    machines = healthy(house)
+    house.know(*machines)
+    house.lose()
+    bad = house.store.fleet.scopes()[-2]
+    house.store.machines._table.write(Merge(Row(partition=bad, key="vm|bad", values={"machine": "{"})))
+    with pytest.raises(msgspec.DecodeError):
+        house.plan()
+    messages = [letter.message for letter in house.waiting() if isinstance(letter.message, StartPlanned)]
+    sent = {each.machine for message in messages for each in message.machines}
+    assert sent == {each["id"] for each in machines if address_of(each).scope != bad}
+    assert len({address_of(each).subscription for each in machines if address_of(each).scope < bad}) > 1
+
+
+def test_no_slot_is_used_before_its_time(house: House) -> None:
+    """A queue keeps no message back for longer than an hour."""
+    (machine, *_) = healthy(house)
+    (message,) = planned(house, [machine])
+    house.clock.advance(SLOT_LIFE.total_seconds() + 1)
+    subscription, region = address_of(machine).subscription, house.record(machine).machine.location
+    house.store.buckets.block(subscription, region, 9000, house.now)
+    opens = house.now + timedelta(seconds=9000)
+    house.deliver(message)
+    house.run(until=lambda: bool(house.posts(machine["id"])))
+    assert len(house.posts(machine["id"])) == 1
+    assert opens <= house.now < opens + timedelta(minutes=1)
+
+
+def dies(house: House, message: StartPlanned) -> Planned:
+    """The worker that takes the message gets as far as Azure with its first machine."""
+    first = message.machines[0]
+    house.store.agenda.add_all([line(first, house.now)], message.due)
+    assert house.store.operations.claim(claim(first, message.requested_by, house.now))
+    patches.assess(house.azure, address_of({"id": first.machine}), first.attempt, house.now + SLOT_LIFE)
+    return first
+
+
+def test_one_whose_sender_died_is_looked_for_though_azure_does_not_answer_at_first(house: House) -> None:
+    machine = next(each for each in healthy(house) if each["kind"] == "AzureVM")
+    (message,) = planned(house, [machine])
+    sent = dies(house, message)
+    house.run(0)
+    house.clock.advance(HEAL_PLANNED.total_seconds())
+    house.fault(500, f"{address_of(machine).name}", method="GET", times=4)
+    house.live(30)
+    done = house.attempt(machine, sent.attempt)
+    assert (done.state, done.outcome) == (State.ENDED, Outcome.SUCCEEDED)
+    assert len(house.posts(machine["id"])) == 1
+
+
+def test_the_message_that_comes_again_has_it_looked_for_soon(house: House) -> None:
+    (machine, *_) = healthy(house)
+    (message,) = planned(house, [machine])
+    sent = dies(house, message)
+    house.deliver(message)
+    house.run(SENDING_PATIENCE.total_seconds() / 60 + 2)
+    assert house.attempt(machine, sent.attempt).outcome is Outcome.SUCCEEDED
+    assert len(house.posts(machine["id"])) == 1
+
+
+def test_somebody_who_is_turned_away_by_a_dead_sender_has_it_looked_for(house: House) -> None:
+    (machine, *_) = healthy(house)
+    (message,) = planned(house, [machine])
+    sent = dies(house, message)
+    house.clock.advance(SENDING_PATIENCE.total_seconds() + 1)
+    with pytest.raises(RequestError):
+        house.install(machine)
+    house.run(2)
+    assert house.attempt(machine, sent.attempt).outcome is Outcome.SUCCEEDED
