@@ -44,8 +44,7 @@ ASSESSMENT_PATIENCE = timedelta(minutes=30)
 ASSESSMENT_DEADLINE = timedelta(hours=2)
 # How long an installation is followed after its window (ours): its last update is not cut short, then the reboot.
 INSTALLATION_GRACE = timedelta(hours=3)
-# How long traces of an unanswered start are looked for before it closes as StartUnconfirmed (ours): from when it was
-# sent, or from when its sender was found to have died, which may be later than that.
+# How long traces of an unanswered start, or of one whose sender is found dead, are looked for from then on (ours).
 UNCONFIRMED_PATIENCE = timedelta(minutes=10)
 # A request leaves within this after `sending` was recorded, or not at all (ours): a worker that stood still meanwhile
 # may no longer hold the machine.
@@ -238,11 +237,11 @@ def lost_answer(operation: Operation, now: datetime) -> Operation | None:
     """A `sending` whose worker died becomes `unconfirmed`; None while its worker may still wait for the answer."""
     if operation.state is not State.SENDING or operation.sent is None or now < operation.sent + SENDING_PATIENCE:
         return None
-    return msgspec.structs.replace(_unconfirmed(operation, "The sender stopped before an answer.", now), lost=now)
+    return _unconfirmed(operation, "The sender stopped before an answer.", now, lost=now)
 
 
-def _unconfirmed(operation: Operation, detail: str, now: datetime) -> Operation:
-    return _move(operation, State.UNCONFIRMED, look_at=now, reason=reason("StartUnconfirmed", detail))
+def _unconfirmed(operation: Operation, detail: str, now: datetime, lost: datetime | None = None) -> Operation:
+    return _move(operation, State.UNCONFIRMED, look_at=now, lost=lost, reason=reason("StartUnconfirmed", detail))
 
 
 def confirmed(operation: Operation, now: datetime, late: Accepted | None = None) -> Operation:
@@ -276,9 +275,7 @@ def gave_up(operation: Operation, now: datetime) -> Reason | None:
     since = operation.lost or operation.sent or operation.claimed
     if operation.state is State.UNCONFIRMED and now >= since + UNCONFIRMED_PATIENCE:
         return operation.reason or reason("StartUnconfirmed")
-    if operation.state is State.ACCEPTED and now >= operation.deadline:
-        return reason("NoAnswer")
-    return None
+    return reason("NoAnswer") if operation.state is State.ACCEPTED and now >= operation.deadline else None
 
 
 def end(operation: Operation, outcome: Outcome, why: Reason | None, now: datetime) -> Operation:

@@ -19,6 +19,7 @@ from shared.domain.planned import Paced, first_tended, starts
 from shared.domain.reason import reason
 from shared.domain.request import SAME_REQUEST, attempt_id, days
 from shared.domain.resource_id import MachineId, parse_machine_id
+from shared.store.operations import Held
 from shared.store.store import Store
 from shared.store.table import Conflict
 from shared.workflows.identity import ended_as_lost, is_held
@@ -175,14 +176,13 @@ def same_or_busy(store: Store, address: MachineId, attempt: str) -> Operation:
     """
     same = store.operations.attempt(address, attempt)
     if same is None or is_turned_away(same):
-        _bring_forward(store, address)
+        bring_forward(store, store.operations.in_flight(address))
         raise _busy(address)
     return same
 
 
-def _bring_forward(store: Store, address: MachineId) -> None:
+def bring_forward(store: Store, held: Held | None) -> None:
     """A planned assessment that nobody waited for stands in somebody's way: see its end, or that its sender died."""
-    held = store.operations.in_flight(address)
     operation = held.operation if held else None
     if operation and operation.planned and operation.state in (State.SENDING, State.ACCEPTED):
         go_on(store, operation, 0)

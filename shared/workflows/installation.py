@@ -29,7 +29,7 @@ from shared.store.operations import Held
 from shared.store.runs import Loaded
 from shared.store.store import Store
 from shared.store.table import Conflict
-from shared.workflows.assessment import known_machine, same_or_busy, same_request
+from shared.workflows.assessment import bring_forward, known_machine, same_or_busy, same_request
 from shared.workflows.identity import ended_as_lost, is_held
 from shared.workflows.precondition import is_fit
 from shared.workflows.sending import send, when_due
@@ -136,7 +136,10 @@ def _hold(store: Store, run: Run, machine: RunMachine, record: Record, now: date
         return None  # at the address that it came from
     if held is None and store.operations.claim(claim_for(run, machine.machine, now, machine)):
         held = store.operations.in_flight(address)
-    return held if held and held.operation.attempt == run.id else None
+    if held and held.operation.attempt != run.id:
+        bring_forward(store, held)
+        return None
+    return held
 
 
 def _wait(store: Store, message: StartInstallation, machine: RunMachine, seconds: int, now: datetime) -> None:

@@ -8,7 +8,7 @@ import pytest
 from shared.domain.assignment import Assignment, on_machine, on_scope
 from shared.domain.dynamic_scope import Filter
 from shared.domain.machine import Outcome
-from shared.domain.messages import AdvanceRun, OpenRun, StartInstallation
+from shared.domain.messages import AdvanceRun, OpenRun, StartInstallation, StartPlanned
 from shared.domain.opening import run_id
 from shared.domain.phase import Phase, RunOutcome
 from shared.domain.run import CLOCK_GUARD
@@ -261,3 +261,21 @@ def test_nothing_leaves_after_the_cut_off(house: House) -> None:
     assert done.reason is not None
     assert asked.attempt in done.reason.detail
     assert house.posts(machine["id"]) == []
+
+
+def test_a_planned_assessment_whose_end_nobody_looked_for_keeps_no_machine_from_its_window(house: House) -> None:
+    """The looks at it are lost; the agenda comes for it later than a short window can wait."""
+    (machine,) = healthy(house, 1)
+    start = save(house, soon(house, 5), machine)
+    house.clock.now = start - timedelta(minutes=2)
+    house.plan()
+    kept = [letter.message for letter in house.lose()]
+    for message in kept:
+        if isinstance(message, StartPlanned):
+            house.deliver(message)
+    assert house.lose()
+    house.clock.now = start - timedelta(seconds=50)
+    house.tend()
+    house.live(30, until=lambda: bool(house.posts(machine["id"], "installPatches")))
+    assert house.posts(machine["id"], "installPatches")
+    assert house.now < start + timedelta(minutes=2)
