@@ -123,8 +123,14 @@ def _change(
 
 
 def _clear(store: Store, address: ConfigurationId) -> None:
-    """Takes away the assignments of a configuration that is not there."""
-    for left in list(store.assignments.of_configuration(address)):
+    """Takes away the assignments of a configuration that is not there.
+
+    Asked after they were read: what was made for another one meanwhile has another ETag, or was not among them.
+    """
+    found = list(store.assignments.of_configuration(address))
+    if not found or store.configurations.get(address):
+        return
+    for left in found:
         try:
             store.assignments.delete(left)
         except Conflict:

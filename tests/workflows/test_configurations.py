@@ -12,6 +12,7 @@ from shared.domain.errors import RequestError
 from shared.domain.maintenance_id import configuration_id
 from shared.store.configurations import Stored
 from shared.workflows.configurations import (
+    _change,
     delete_configuration,
     list_configurations,
     list_occurrences,
@@ -149,3 +150,18 @@ def test_the_next_windows_of_a_disabled_configuration_are_shown_too(house: House
     assert not configuration.enabled
     assert [each.end - each.start for each in windows] == [timedelta(hours=3)] * 3
     assert [each.start.weekday() for each in windows] == [5, 6, 5]
+
+
+def test_a_creation_that_came_second_takes_nothing_from_the_one_that_came_first(house: House) -> None:
+    """Its worker stood still after it had found nothing; the first caller has assigned machines meanwhile."""
+    mine = assignments.read(assignments.body())
+
+    def slow(before: Configuration | None) -> Configuration:
+        if before is None:
+            write(house, body())
+            house.store.assignments.save(mine)
+        return put(body(tags={"from": "second"}))
+
+    made, new = _change(house.store, ADDRESS, Condition(), slow, NOW)
+    assert (made.configuration.tags, new) == ({"from": "second"}, False)
+    assert [each.assignment for each in house.store.assignments.in_subscription(SUBSCRIPTION)] == [mine]
