@@ -13,7 +13,7 @@ from shared.domain.assessment import is_stale
 from shared.domain.logline import logline
 from shared.domain.machine import Record
 from shared.domain.messages import FollowOperation, FollowPlanned, Planned, StartPlanned
-from shared.domain.operation import SENDING_PATIENCE, State, assessed
+from shared.domain.operation import SENDING_PATIENCE, Operation, State, assessed
 from shared.domain.planned import (
     START_TIME,
     are_usable,
@@ -52,7 +52,11 @@ def start_planned(azure: Azure, store: Store, message: StartPlanned, oldest: tim
             rest = tuple(planned for planned, _ in wanted[place:])
             store.queues.send(replace(message, machines=rest))
             break
-        unit = max(unit, _start(azure, store, message, each, record))
+        started = _start(azure, store, message, each, record)
+        unit = max(unit, started.retry_after if started else 0)
+        if started and started.reason and started.reason.code == "Throttled":
+            _wait_for_slots(store, message, wanted[place + 1 :], azure.clock.now())
+            break
     _follow_on(store, message, tuple(each for each, _ in wanted), unit or LOOK_AFTER)
 
 
@@ -77,11 +81,9 @@ def _is_put_off(
 
     Too early: a queue keeps no message back for longer than an hour.
     """
-    now, (first, record), machines = azure.clock.now(), wanted[0], tuple(each for each, _ in wanted)
+    now, machines = azure.clock.now(), tuple(each for each, _ in wanted)
     if not are_usable(machines, now):
-        address = parse_machine_id(first.machine)
-        slots = store.buckets.lease(address.subscription, record.machine.location, len(wanted), now)
-        machines = tuple(replace(each, slot=slot) for each, slot in zip(machines, slots, strict=True))
+        machines = _with_slots(store, wanted, now)
     wait = math.ceil((machines[-1].slot - now).total_seconds())
     if wait <= 0:
         return False
@@ -89,16 +91,32 @@ def _is_put_off(
     return True
 
 
-def _start(azure: Azure, store: Store, message: StartPlanned, planned: Planned, record: Record) -> int:
-    """One machine; returns Azure's Retry-After when it accepted, else 0."""
+def _with_slots(store: Store, wanted: list[tuple[Planned, Record]], now: datetime) -> tuple[Planned, ...]:
+    first, record = wanted[0]
+    subscription, region = parse_machine_id(first.machine).subscription, record.machine.location
+    slots = store.buckets.lease(subscription, region, len(wanted), now)
+    return tuple(replace(each, slot=slot) for (each, _), slot in zip(wanted, slots, strict=True))
+
+
+def _wait_for_slots(store: Store, message: StartPlanned, rest: list[tuple[Planned, Record]], now: datetime) -> None:
+    """Azure closed the throttle that all of them share: the others go when it is open again."""
+    if not rest:
+        return
+    machines = _with_slots(store, rest, now)
+    wait = max(0, math.ceil((machines[-1].slot - now).total_seconds()))
+    store.queues.send(replace(message, due=first_tended(machines), machines=machines), wait)
+
+
+def _start(azure: Azure, store: Store, message: StartPlanned, planned: Planned, record: Record) -> Operation | None:
+    """One machine; its operation as it stands then, None when it was not ours to start."""
     address, now = parse_machine_id(planned.machine), azure.clock.now()
     held = store.operations.claim(claim(planned, message.requested_by, now))
     if held is None:
         log.info("assessment not started machine=%s attempt=%s reason=TakenOver", planned.machine, planned.attempt)
         _look_after(store, planned)
-        return 0
+        return None
     return leave(azure, store, record, held,
-                 lambda leave_by: patches.assess(azure, address, planned.attempt, leave_by)).retry_after  # fmt: skip
+                 lambda leave_by: patches.assess(azure, address, planned.attempt, leave_by))  # fmt: skip
 
 
 def _look_after(store: Store, planned: Planned) -> None:

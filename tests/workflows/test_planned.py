@@ -15,6 +15,7 @@ from shared.domain.operation import SENDING_PATIENCE, State
 from shared.domain.planned import claim, line
 from shared.store.table import Merge, Row
 from tests.cloud.world import Json, address_of
+from tests.workflows.conftest import Build
 from tests.workflows.house import House
 
 
@@ -219,3 +220,17 @@ def test_somebody_who_is_turned_away_by_a_dead_sender_has_it_looked_for(house: H
         house.install(machine)
     house.run(2)
     assert house.attempt(machine, sent.attempt).outcome is Outcome.SUCCEEDED
+
+
+def test_a_throttle_that_azure_closes_moves_the_others_of_its_message(build: Build) -> None:
+    house = build(machines=60)
+    (message, *_) = sorted(planned(house, healthy(house)), key=lambda each: len(each.machines), reverse=True)
+    names = [each.machine for each in message.machines]
+    assert len(names) > 2
+    house.fault(429, "/assessPatches", times=1)
+    house.deliver(message)
+    assert [len(house.posts(name)) for name in names] == [1] + [0] * (len(names) - 1)
+    house.live(30)
+    accepted = [[post["status"] for post in house.posts(name)] for name in names]
+    assert accepted == [[429, 202]] + [[202]] * (len(names) - 1)
+    assert house.store.agenda.oldest() is None
