@@ -113,9 +113,12 @@ def _give_back(store: Store, run: Run, machine: RunMachine, now: datetime) -> Op
     if held and held.operation.attempt == run.id and held.operation.state is State.CLAIMED:
         return store.operations.save(held, end(held.operation, Outcome.NOT_STARTED, machine.reason, now)).operation
     unstarted = end(claim_for(run, machine.machine, now), Outcome.NOT_STARTED, machine.reason, now)
-    if not store.operations.refuse(unstarted):
-        raise Conflict("The machine is being started.")
-    return unstarted
+    if store.operations.refuse(unstarted):
+        return unstarted
+    before = store.operations.attempt(parse_machine_id(machine.machine), run.id)
+    if before and before.state is State.ENDED and before.outcome is Outcome.NOT_STARTED:
+        return before  # by a step like this one, whose worker died before it saved the run
+    raise Conflict("The machine is being started.")
 
 
 def _unseen(loaded: Loaded, message: AdvanceRun) -> frozenset[str]:

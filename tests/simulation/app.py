@@ -1,12 +1,13 @@
 """One instance of the app: what `functions/` does, from the trigger to the workflow, without the Functions host."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import msgspec
 
 from shared.cloud.azure import Azure
+from shared.domain.maintenance_id import ConfigurationId
 from shared.domain.messages import (
     POISON_SUFFIX,
     AdvanceRun,
@@ -21,6 +22,7 @@ from shared.domain.messages import (
     SweepMachines,
     SweepResults,
 )
+from shared.domain.opening import stamp
 from shared.domain.operation import Operation
 from shared.domain.poison import message_id
 from shared.domain.resource_id import parse_machine_id
@@ -31,7 +33,8 @@ from shared.workflows.index import count_fleet
 from shared.workflows.installation import request_installation, start_installation
 from shared.workflows.inventory import plan_inventory, sweep_inventory
 from shared.workflows.listing import take_inventory
-from shared.workflows.openings import open_run
+from shared.workflows.maintenance import cancel_run
+from shared.workflows.openings import open_run, plan_openings
 from shared.workflows.operations import follow
 from shared.workflows.planned import follow_planned, start_planned
 from shared.workflows.poison import park_message, replay_message
@@ -83,6 +86,13 @@ class Instance:
     def agenda_timer(self) -> None:
         tend_agenda(self.store, self.azure.clock)
         self.store.fleet.timer_ran("agenda_timer", self.azure.clock.now())
+
+    def opening_timer(self) -> None:
+        plan_openings(self.store, self.azure.clock.now())
+        self.store.fleet.timer_ran("opening_timer", self.azure.clock.now())
+
+    def run_cancel(self, configuration: ConfigurationId, start: datetime) -> None:
+        cancel_run(self.store, configuration, stamp(start), "client", self.azure.clock.now())
 
     def assessment_request(self, machine: str, request_id: str) -> Operation:
         now = self.azure.clock.now()

@@ -153,6 +153,11 @@ class _Vms:
         query = f"api-version={_COMPUTE}&statusOnly={status_only}"
         return self._azure.pages(f"{self._base}/providers/Microsoft.Compute/virtualMachines?{query}")
 
+    def get(self, group: str, name: str, *, expand: str = "") -> Item:
+        machine = f"{self._base}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachines/{name}"
+        more = f"&$expand={expand}" if expand else ""
+        return Item(self._azure.read(f"{machine}?api-version={_COMPUTE}{more}"))
+
     def instance_view(self, group: str, name: str) -> Item:
         machine = f"{self._base}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachines/{name}"
         return Item(self._azure.read(f"{machine}/instanceView?api-version={_COMPUTE}"))

@@ -18,11 +18,11 @@ CLOCK_ERROR = timedelta(seconds=2 * LARGEST_SKEW)
 
 
 def sending_laws(evidence: Evidence) -> Iterator[Broken]:
-    for law in (_journal_is_complete, _inside_the_window, _on_a_permit, _sent_once, _one_in_flight, _held, _asked):
+    for law in (journal_is_complete, _inside_the_window, on_a_permit, sent_once, one_in_flight, held, _asked):
         yield from law(evidence)
 
 
-def _journal_is_complete(evidence: Evidence) -> Iterator[Broken]:
+def journal_is_complete(evidence: Evidence) -> Iterator[Broken]:
     """The requests we judge are exactly those that Azure saw."""
     seen = [
         entry
@@ -55,7 +55,7 @@ def _inside_the_window(evidence: Evidence) -> Iterator[Broken]:
             yield Broken("1 window", f"the run starts at {run.start}, asked for at {wish.asked}", sent.attempt)
 
 
-def _on_a_permit(evidence: Evidence) -> Iterator[Broken]:
+def on_a_permit(evidence: Evidence) -> Iterator[Broken]:
     """Law 1: none on an expired permit. A request under way when the permit ends has its own time-out still."""
     for sent in evidence.installations():
         assert sent.arrived is not None
@@ -69,7 +69,7 @@ def _on_a_permit(evidence: Evidence) -> Iterator[Broken]:
             yield Broken("1 permit", f"sent at {sent.left}, permits {[(p.at, p.until) for p in permits]}", sent.attempt)
 
 
-def _sent_once(evidence: Evidence) -> Iterator[Broken]:
+def sent_once(evidence: Evidence) -> Iterator[Broken]:
     """Law 2: what may have been accepted is never sent again under the same attempt."""
     for (machine, attempt), requests in evidence.by_attempt.items():
         for before, after in pairwise(requests):
@@ -80,7 +80,7 @@ def _sent_once(evidence: Evidence) -> Iterator[Broken]:
             yield Broken("2 sent once", f"{machine}: accepted twice", attempt)
 
 
-def _one_in_flight(evidence: Evidence) -> Iterator[Broken]:
+def one_in_flight(evidence: Evidence) -> Iterator[Broken]:
     """Law 2: nothing is sent to a machine on which an operation of ours runs, unless that was given up in time."""
     for sent in evidence.world.wire.sent:
         if sent.arrived is None:
@@ -106,7 +106,7 @@ def _given_up(evidence: Evidence, ran: Ran, later: Sent) -> bool:
     )
 
 
-def _held(evidence: Evidence) -> Iterator[Broken]:
+def held(evidence: Evidence) -> Iterator[Broken]:
     """Law 2: a request arrives only while its attempt holds the machine."""
     for sent in evidence.world.wire.sent:
         if sent.arrived and not sent.was_held:

@@ -77,7 +77,7 @@ def _row(operation: Operation, key: str) -> Row:
     return Row(partition=partition, key=key, values={"operation": text, "state": operation.state.value})
 
 
-def _with(**replaced: Callable[[Table], Any]) -> Parts:
+def with_stores(**replaced: Callable[[Table], Any]) -> Parts:
     """A store in which these modules are others, each over the table of its name."""
 
     def store(built: Store, table: Callable[[str], TwinTable]) -> Store:
@@ -87,10 +87,10 @@ def _with(**replaced: Callable[[Table], Any]) -> Parts:
 
 
 MUTANTS: dict[str, Parts] = {
-    "no claim transaction": _with(operations=NoClaimTransaction),
-    "no ETag on the operation row": _with(operations=NoETag),
-    "sending treated as not sent": _with(operations=SendingIsNotSent),
-    "no bucket lease": _with(buckets=NoLease),
+    "no claim transaction": with_stores(operations=NoClaimTransaction),
+    "no ETag on the operation row": with_stores(operations=NoETag),
+    "sending treated as not sent": with_stores(operations=SendingIsNotSent),
+    "no bucket lease": with_stores(buckets=NoLease),
     "SDK retries on": Parts(
         real=lambda wire, token, clock, hub: real_azure(wire, token, clock, hub, Retrying), always_sdk=True
     ),

@@ -26,6 +26,7 @@ WARMING = (7, 8)
 imports, caches of types and patterns, specialised bytecode) is then made once, not in every child."""
 
 Seeds = Iterator[int]
+Live = Callable[[int, Template, Parts], Outcome]
 
 
 class _Child(NamedTuple):
@@ -38,8 +39,9 @@ class _Child(NamedTuple):
 class Runner:
     """Keeps templates, forks from them, collects outcomes."""
 
-    def __init__(self, parts: Parts = Parts(), at_once: int = AT_ONCE) -> None:  # noqa: B008 - immutable
+    def __init__(self, parts: Parts = Parts(), at_once: int = AT_ONCE, living: Live = live) -> None:  # noqa: B008 - immutable
         self._parts = parts
+        self._live = living
         self._at_once = at_once
         _warm_up()
 
@@ -74,7 +76,7 @@ class Runner:
         """The child's whole life: nothing of the parent's is cleaned up in it."""
         gc.disable()  # it ends before it could fill the memory
         try:
-            outcome = live(seed, template, self._parts)
+            outcome = self._live(seed, template, self._parts)
         except BaseException:  # noqa: BLE001 - recorded: the parent shows it as this seed's outcome
             outcome = Outcome(seed=seed, broken=[Broken("the simulation itself", traceback.format_exc())])
         try:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from shared.domain.run import Run, RunMachine
+from shared.domain.machine import Outcome
+from shared.domain.run import Run, RunMachine, Step
 from shared.store.table import Row
 
 
@@ -29,6 +30,10 @@ class Watch:
         self.permits: list[Permit] = []
         self.runs: dict[str, tuple[datetime, Run]] = {}
         """When each run's row was first written, and the run as it was then."""
+        self.stopped: dict[str, datetime] = {}
+        """When it was written that a run starts nothing more: cancelled, or by its own rules."""
+        self.ends: list[tuple[str, str, datetime, Outcome]] = []
+        """Run, machine, and when its end was written."""
 
     def __call__(self, table: str, before: Row | None, after: Row | None) -> None:
         if table == "operations":
@@ -49,12 +54,18 @@ class Watch:
         if after.key == "run":
             run = msgspec.json.decode(str(after.values["run"]), type=Run)
             self.runs.setdefault(run.id, (self._now(), run))
+            if run.cancelled or run.stopped_because:
+                self.stopped.setdefault(run.id, self._now())
+            return
+        if not after.key.startswith("m|"):
             return
         new = _machine(after)
         old = _machine(before) if before else None
         if old is None or old.step != new.step or old.permit_until != new.permit_until:
             self.transitions[f"run machine {old.step if old else 'new'} -> {new.step}"] += 1
-        if new.permit_until and (old is None or old.permit_until != new.permit_until):
+        if new.outcome and (old is None or old.outcome is None):
+            self.ends.append((after.partition, new.machine.lower(), self._now(), new.outcome))
+        if new.permit_until and new.step is Step.PERMITTED and (old is None or old.permit_until != new.permit_until):
             self.permits.append(Permit(after.partition, new.machine.lower(), self._now(), new.permit_until))
 
 

@@ -5,13 +5,16 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.errors import RequestError
-from shared.domain.opening import stamp
+from shared.domain.machine import Outcome
+from shared.domain.opening import run_id, stamp
+from shared.domain.operation import end
 from shared.domain.phase import RunOutcome
-from shared.domain.run import CLOCK_GUARD, SEND_TIMEOUT
+from shared.domain.reason import reason
+from shared.domain.run import CLOCK_GUARD, SEND_TIMEOUT, claim_for
 from shared.workflows.maintenance import cancel_run, read_run, run_now, show_run
 from tests.domain.maintenance import ADDRESS
 from tests.workflows.house import House
-from tests.workflows.windows import code, healthy, loaded, save, soon
+from tests.workflows.windows import code, healthy, loaded, part, save, soon
 
 SECONDS = timedelta(seconds=1)
 
@@ -74,3 +77,18 @@ def test_what_is_not_there(house: House) -> None:
     house.live(120)
     assert loaded(house, start).run.outcome is RunOutcome.SUCCEEDED  # a configuration without machines
     assert SEND_TIMEOUT > CLOCK_GUARD
+
+
+def test_a_worker_that_died_over_a_machines_end_does_not_keep_its_run_open(house: House) -> None:
+    """Its attempt was ended, the run was not saved: the next step takes the end as it is."""
+    machines = healthy(house, 2)
+    start = save(house, soon(house), *machines)
+    house.run(until=lambda: house.store.runs.load(run_id(ADDRESS, start)) is not None)
+    run = loaded(house, start).run
+    claim = claim_for(run, part(house, start, machines[0]).machine, house.now)
+    assert house.store.operations.refuse(end(claim, Outcome.NOT_STARTED, reason("Cancelled"), house.now))
+    cancel_run(house.store, ADDRESS, stamp(start), "me", house.now)
+    house.live(20)
+    done = loaded(house, start)
+    assert done.run.outcome is RunOutcome.CANCELLED
+    assert [house.posts(machine["id"]) for machine in machines] == [[], []]
