@@ -5,11 +5,13 @@ is made from just that. So one window can have one run only, whoever opens it an
 """
 
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
 from shared.domain.agenda import Item, ItemKind
+from shared.domain.assignment import Assignment, matches
 from shared.domain.configuration import Configuration, latest_start, next_windows, request_for, schedules_of
 from shared.domain.errors import RequestError
 from shared.domain.fleet_block import Fleet, share_of, wave_of
@@ -128,12 +130,20 @@ def plan_for(configuration: Configuration, run: Run, machines: int) -> Plan:
 
 
 def part_of(
-    configuration: Configuration, run: Run, record: Record, update_domain: int | None, now: datetime
+    configuration: Configuration,
+    run: Run,
+    record: Record,
+    update_domain: int | None,
+    native: Sequence[Assignment],
+    now: datetime,
 ) -> RunMachine:
-    """A selected machine's part: its wave, its cut-off, or at once its end and why."""
+    """A selected machine's part: its wave, its cut-off, or at once its end and why.
+
+    `native`: assignments of Azure's own schedules.
+    """
     machine, fleet = record.machine, configuration.properties.fleet or Fleet()
     window = Occurrence(start=run.start, end=run.end)
-    why = _left_out(configuration, record, run)
+    why = _left_out(configuration, record, run) or _patched_by_azure(record, native)
     known = machine.os is not OperatingSystem.UNKNOWN
     part = RunMachine(
         machine=machine.id,
@@ -158,6 +168,11 @@ def _left_out(configuration: Configuration, record: Record, run: Run) -> Reason 
     if request_for(configuration, machine.os, run.start) is None:
         return reason("SystemNotPatched", machine.os)
     return why_left_alone(machine)
+
+
+def _patched_by_azure(record: Record, native: Sequence[Assignment]) -> Reason | None:
+    found = [str(each.id) for each in native if matches(each, record.machine)]
+    return reason("NativeSchedule", ", ".join(found)) if found else None
 
 
 def _slower(record: Record, window: Occurrence) -> timedelta:

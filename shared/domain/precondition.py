@@ -18,7 +18,6 @@ class Current(msgspec.Struct, frozen=True, kw_only=True):
     agent: str = ""
     extensions: bool = True
     update_domain: int | None = None
-    schedules: tuple[str, ...] = ()  # Azure's own configurations that are attached to it
 
 
 def why_left_alone(machine: Machine) -> Reason | None:
@@ -53,4 +52,4 @@ def why_not_started(current: Current | None, known: Record) -> Reason | None:
         return reason("ExtensionsOff")
     if machine.address.is_vm and current.agent and current.agent.lower() != "ready":
         return reason("AgentNotReady", current.agent)
-    return reason("NativeSchedule", ", ".join(current.schedules)) if current.schedules else None
+    return None

@@ -14,7 +14,7 @@ from shared.cloud import machines as cloud
 from shared.cloud import native
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
-from shared.domain.assignment import parse_assignment_id, read_assignment
+from shared.domain.assignment import Assignment, parse_assignment_id, read_assignment
 from shared.domain.configuration import Configuration
 from shared.domain.configuration_body import import_configuration
 from shared.domain.errors import RequestError
@@ -58,6 +58,37 @@ def import_native(azure: Azure, store: Store, chosen: Sequence[str]) -> Import:
         raise _unread(error) from error
     log.info(logline("schedules imported", configurations=len(configurations), assignments=len(assignments)))
     return Import(configurations=tuple(configurations), assignments=tuple(assignments))
+
+
+def patching(azure: Azure, subscriptions: Sequence[str]) -> list[Assignment]:
+    """Assignments by which Azure itself patches machines of these subscriptions. Raises CloudError.
+
+    One whose configuration cannot be read counts as such.
+    """
+    bound = [_native(id_, body) for id_, body in native.assignments(azure, subscriptions)]
+    found = [each for each in bound if each]
+    homes = sorted({each.configuration.subscription for each in found})
+    others = {
+        parse_configuration_id(id_, "id").key
+        for home in homes
+        for id_, body in native.configurations(azure, home)
+        if not _patches(body)
+    }
+    return [each for each in found if each.configuration.key not in others]
+
+
+def _native(id_: str, body: bytes) -> Assignment | None:
+    """None for one on something else than machines, or that cannot be read."""
+    try:
+        return read_assignment(body, parse_assignment_id(id_, "id"))
+    except RequestError as error:
+        log.warning(logline("schedule of Azure's not understood", assignment=id_, reason=error.code))
+        return None
+
+
+def _patches(body: bytes) -> bool:
+    scope = str((msgspec.json.decode(body).get("properties") or {}).get("maintenanceScope") or "")
+    return scope.lower() in ("", "inguestpatch")
 
 
 def check_alone(azure: Azure, before: Configuration | None, after: Configuration) -> None:

@@ -6,7 +6,7 @@ may be repeated: what is written once stays, and the next window's line is writt
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -14,7 +14,7 @@ from shared.cloud import machines as cloud
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
 from shared.domain.agenda import HEAL_EVERY, Item, ItemKind, is_unborn
-from shared.domain.assignment import select
+from shared.domain.assignment import Assignment, select
 from shared.domain.configuration import Configuration, next_windows
 from shared.domain.logline import logline
 from shared.domain.machine import Record
@@ -39,10 +39,13 @@ from shared.domain.summary import summary
 from shared.store.runs import Loaded
 from shared.store.store import Store
 from shared.store.table import Conflict
+from shared.workflows.native import patching
 
 log = logging.getLogger(__name__)
 # A window that opens sooner than this gets its message when its configuration is saved (queue.py, LONGEST_DELAY).
 SOON = timedelta(hours=1)
+# When Azure does not say what it patches by itself, and not when to ask again: seconds (ours).
+SELECT_AGAIN = 10
 
 
 def write_down(store: Store, configuration: Configuration, now: datetime, after: datetime) -> Occurrence | None:
@@ -113,6 +116,9 @@ def open_run(azure: Azure, store: Store, message: OpenRun) -> None:
         _select(azure, store, id_)
     except Conflict:
         store.queues.send(message, 1)  # another instance selects, or a cancel came: read again
+    except CloudError as error:  # Azure does not say which machines it patches by itself
+        log.warning(logline("machines not selected yet", run=id_, detail=error))
+        store.queues.send(message, max(SELECT_AGAIN, error.retry_after))
 
 
 def begin(store: Store, configuration: Configuration, window: Occurrence, who: str, now: datetime) -> Run:
@@ -143,7 +149,9 @@ def _select(azure: Azure, store: Store, id_: str) -> None:
     if loaded is None or configuration is None or loaded.run.phase is not Phase.SELECTING:
         return
     known = {part.machine.lower() for part in loaded.machines}
-    parts = [_part(azure, configuration, loaded.run, record) for record in _in_scope(store, configuration)]
+    records = list(_in_scope(store, configuration))
+    native = _native(azure, loaded.run, records)
+    parts = [_part(azure, configuration, loaded.run, record, native) for record in records]
     new = (part for part in parts if part.machine.lower() not in known)
     while batch := tuple(islice(new, MOST_CHANGES)):
         loaded = _save(store, loaded, loaded.run, batch)
@@ -153,6 +161,13 @@ def _select(azure: Azure, store: Store, id_: str) -> None:
     store.run_list.save(configuration.id, summary(run, loaded.machines))
     store.queues.send(AdvanceRun(run=id_, alarm=run.alarm), _seconds(opens(run) - azure.clock.now()))
     log.info(logline("machines selected", run=id_, machines=len(loaded.machines)))
+
+
+def _native(azure: Azure, run: Run, records: Sequence[Record]) -> list[Assignment]:
+    """What Azure patches by itself; of no interest any more once the window is missed. Raises CloudError."""
+    is_missed = run.plan is not None and azure.clock.now() > run.plan.begin_by
+    subscriptions = sorted({record.machine.address.subscription for record in records})
+    return [] if is_missed or not subscriptions else patching(azure, subscriptions)
 
 
 def _save(store: Store, loaded: Loaded, run: Run, machines: tuple[RunMachine, ...]) -> Loaded:
@@ -177,7 +192,9 @@ def _scopes(store: Store, subscriptions: Iterable[str]) -> Iterator[str]:
         yield from store.fleet.scopes(subscription)
 
 
-def _part(azure: Azure, configuration: Configuration, run: Run, record: Record) -> RunMachine:
+def _part(
+    azure: Azure, configuration: Configuration, run: Run, record: Record, native: Sequence[Assignment]
+) -> RunMachine:
     """With its update domain, which only a look at the VM tells; unknown when Azure does not say now."""
     domain = None
     if record.machine.availability_set:
@@ -186,7 +203,7 @@ def _part(azure: Azure, configuration: Configuration, run: Run, record: Record) 
             domain = current.update_domain if current else None
         except CloudError as error:
             log.warning(logline("update domain unknown", machine=record.machine.id, detail=error))
-    return part_of(configuration, run, record, domain, azure.clock.now())
+    return part_of(configuration, run, record, domain, native, azure.clock.now())
 
 
 def _seconds(span: timedelta) -> int:
