@@ -111,7 +111,7 @@ def _preview(store: Store) -> object:
 
 REQUESTS: dict[str, tuple[Callable[[Store], object], int]] = {
     "GET fleet/machines": (lambda store: _list(store, Filter()), 3),
-    "GET fleet/machines, nothing found": (lambda store: _list(store, Filter(tags=("none",))), 2),
+    "GET fleet/machines, nothing found": (lambda store: _list(store, Filter(tags=("none",))), 1),
     "GET fleet/machines, old index": (lambda store: _list(store, Filter(), NOW + minutes(9)), 5),
     "GET fleet/summary": (lambda store: read_summary(store, NOW), 1),
     "GET machine": (lambda store: read_machine(store, ADDRESS), 1),
@@ -154,7 +154,7 @@ def test_health_costs_the_same_however_much_is_open(store: Store, wire: Wire) ->
         costs.append(len(wire.seen))
     read = {each.path.strip("/").split("/")[-1].partition("(")[0] for each in table_reads(wire)}
     assert {name for name in read if name.endswith(("machines", "operations", "history", "updates"))} == set()
-    assert costs[0] == costs[1] <= 22 + 2 * len(QUEUES)
+    assert costs[0] == costs[1] <= 24 + 2 * len(QUEUES)
 
 
 def test_only_two_verbs_query() -> None:
