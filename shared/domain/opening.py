@@ -147,6 +147,7 @@ def part_of(
     known = machine.os is not OperatingSystem.UNKNOWN
     part = RunMachine(
         machine=machine.id,
+        vm_id=machine.vm_id,
         system=machine.os,
         cut_off=latest_start(configuration, window, machine.os) - _slower(record, window) if known else None,
         wave=wave_of(fleet.waves, machine, machine.zone, update_domain),

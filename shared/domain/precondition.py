@@ -34,17 +34,19 @@ def why_left_alone(machine: Machine) -> Reason | None:
     return None
 
 
-def why_not_started(current: Current | None, known: Record) -> Reason | None:
-    """Why nothing is started on a machine now; None: it may be. `known`: what the inventory remembers of it.
+def why_not_started(current: Current | None, known: Record, vm_id: str) -> Reason | None:
+    """Why nothing is started on a machine now; None: it may be.
+
+    `known`: what the inventory remembers of it; `vm_id`: of the machine that the run chose.
 
     Source of the matrix of patch modes: Update Manager documentation, "prerequisites for scheduled patching".
     """
     if current is None:
         moved = known.identity.moved_to
         return reason("Moved", moved) if moved else reason("Deleted")
-    machine, before = current.machine, known.machine
-    if machine.vm_id and before.vm_id and machine.vm_id.lower() != before.vm_id.lower():
-        return reason("Recreated", before.vm_id)
+    machine = current.machine
+    if machine.vm_id and vm_id and machine.vm_id.lower() != vm_id.lower():
+        return reason("Recreated", vm_id)
     alone = why_left_alone(machine) or unreachable(machine)
     if alone:
         return alone

@@ -36,6 +36,7 @@ class RunMachine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     outcome: Outcome | None = None
     reason: Reason | None = None
     ended: datetime | None = None
+    vm_id: str = ""  # which machine was chosen; another may stand at its address later
     system: OperatingSystem = OperatingSystem.UNKNOWN
     cut_off: datetime | None = None  # its own, where that is not the run's
     wave: int = 0

@@ -79,7 +79,7 @@ def start_installation(azure: Azure, store: Store, message: StartInstallation, l
         held, wait = when_due(store, record, held, now)
         if wait:
             _wait(store, message, machine, wait, now)
-        elif loaded.run.plan is None or is_fit(azure, store, record, held):
+        elif loaded.run.plan is None or is_fit(azure, store, record, held, machine.vm_id):
             send(azure, store, record, held, lambda leave_by: _install(azure, asked, machine, leave_by))
     except Conflict:
         log.info("installation not started run=%s machine=%s reason=TakenOver", message.run, message.machine)

@@ -16,17 +16,18 @@ from shared.workflows.sending import go_on
 log = logging.getLogger(__name__)
 
 
-def is_fit(azure: Azure, store: Store, record: Record, held: Held) -> bool:
+def is_fit(azure: Azure, store: Store, record: Record, held: Held, vm_id: str) -> bool:
     """Whether the machine may be started now; else its attempt ends with the reason, or is made again later.
 
-    Azure is asked, not the inventory. Raises Conflict when somebody else moved the attempt on.
+    Azure is asked, not the inventory; `vm_id` is that of the machine that the run chose. Raises Conflict when somebody
+    else moved the attempt on.
     """
     try:
         current = cloud.at_this_moment(azure, record.machine.address)
     except CloudError as error:
         log.warning(logline("machine unknown now", machine=record.machine.id, detail=error))
         return False  # the permit runs out unused, and another is granted
-    why = why_not_started(current, record)
+    why = why_not_started(current, record, vm_id)
     if why is None:
         return True
     ended = store.operations.save(held, end(held.operation, Outcome.NOT_STARTED, why, azure.clock.now())).operation
