@@ -110,7 +110,7 @@ def _has(seen: Seen, pattern: str) -> bool:
 AGENDA, CLAIM = _batch("agenda", "assessment"), _batch("operations", "attempt", "sending")
 ACCEPTED, END = _row("PUT", "operations", r'"state": ?"accepted"'), _batch("operations", "DELETE ", "inflight")
 
-INVENTORY = Step(name="inventory: machines read, not saved", after=False, fits=_batch("machines", '"seen"'))
+INVENTORY = Step(name="inventory: machines read, not saved", after=False, fits=_batch("machines", '"machine"'))
 PLANNING = Step(name="planning: slots leased, no machine marked", after=False, fits=_batch("machines", '"planned"'))
 
 ASSESSING = (
