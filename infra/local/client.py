@@ -60,6 +60,10 @@ class Client:
         """Sends the body as JSON; the answer is not looked at. Raises Refused, or OSError when nobody answers."""
         self._send("POST", path, msgspec.json.encode({} if body is None else body))
 
+    def put(self, path: str, body: object) -> None:
+        """As `post`, with PUT."""
+        self._send("PUT", path, msgspec.json.encode(body))
+
     def _send(self, method: str, path: str, body: bytes | None) -> bytes:
         request = urllib.request.Request(self.base + path, body, self._headers, method=method)  # noqa: S310 - loopback
         try:

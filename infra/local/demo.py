@@ -14,7 +14,7 @@ from infra.local.azurite import AzuriteMissing
 from infra.local.child import ChildFailed
 from infra.local.client import Client, Refused
 from infra.local.fleet import Guest, Row, short_name, truth
-from infra.local.job import Job, is_chosen
+from infra.local.job import Job, is_attended
 from infra.local.launch import Options
 from infra.local.places import shown
 from infra.local.progress import Progress
@@ -22,14 +22,20 @@ from infra.local.report import Line, failures, table
 from infra.local.seen import Entry, operations
 from infra.local.stack import Stack
 from infra.local.verdict import Operation, complaints
+from infra.local.waves import WAVES, Part, Previewed, differing, is_in_window, out_of_order, outcome, plan, wave_of
+from infra.local.window import MaintenanceWindow
+
+CLOSED = ("Completed", "Failed")
+"""What Azure calls a run that has closed."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What the sandbox knows after the job, by machine id in lower case."""
+    """What the sandbox knows after the job, by machine id in lower case; `window`: whom the window had to take."""
 
     before: dict[str, Guest]
     after: dict[str, Guest]
     seen: dict[str, list[Operation]]
+    window: frozenset[str] = frozenset()
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +79,15 @@ def _write(file: Path | None, lines: list[Line]) -> None:
         file.write_bytes(msgspec.json.format(msgspec.json.encode(lines), indent=2) + b"\n")
 
 
+class Patched(msgspec.Struct, frozen=True, kw_only=True):
+    """What the window was to do, its run's machines, whether the run closed, and who was asked for one by one."""
+
+    previewed: list[Previewed]
+    parts: dict[str, Part]
+    closed: bool
+    attended: dict[str, Row]
+
+
 def run(stack: Stack, progress: Progress) -> Result:
     """The main job from its first step to its judgement."""
     before = made(stack.sandbox)
@@ -80,20 +95,59 @@ def run(stack: Stack, progress: Progress) -> Result:
     job.inventory(before)
     job.assess(before)
     assessed = job.rows()
-    real = {key: guest for key, guest in before.items() if guest.real_guest}
-    chosen = {key: row for key, row in assessed.items() if is_chosen(row, real)}
-    job.install(chosen)
-    job.assess_again(chosen)
-    last = job.rows()
-    evidence = Evidence(before=before, after=made(stack.sandbox), seen=_seen(stack.sandbox))
-    changed = {short_name(guest.id): _changed(evidence.seen.get(key, [])) for key, guest in real.items()}
-    written = realguest.upgraded(stack.guest)
+    patched = _patch(stack, progress, job, assessed)
+    started = {key for key, part in patched.parts.items() if part.look and part.look.status != "Skipped"}
+    job.assess_again(started | patched.attended.keys())
+    return _judged(stack, job, before, assessed, patched)
+
+
+def _patch(stack: Stack, progress: Progress, job: Job, assessed: Mapping[str, Row]) -> Patched:
+    """Opens the maintenance window; while it is awaited, the machines of the attended ring are asked for one by one."""
+    window = MaintenanceWindow(stack.app, {row.subscription for row in assessed.values()})
+    previewed = window.prepare()
+    opening = window.enable()
+    progress.say(f"The maintenance window opens at {opening.start:%H:%M:%S} UTC by itself, {len(WAVES)} waves:")
+    for line in plan(previewed):
+        progress.say(line)
+    attended = {key: row for key, row in assessed.items() if is_attended(row)}
+    job.install(attended)
+    parts = job.window(window, [each.key for each in previewed if each.taken])
+    status = window.status(opening)
+    progress.say(f"Its run, applyUpdates/{short_name(opening.id)}, ended as {status}:")
+    for line in outcome(parts.values()):
+        progress.say(line)
+    return Patched(previewed=previewed, parts=parts, closed=status in CLOSED, attended=attended)
+
+
+def _judged(stack: Stack, job: Job, before: dict[str, Guest], assessed: Mapping[str, Row], patched: Patched) -> Result:
+    pages = job.rows()
+    last = {key: _with_part(row, patched.parts.get(key)) for key, row in pages.items()}
+    window = frozenset(key for key, row in last.items() if is_in_window(row.tags))
+    evidence = Evidence(before=before, after=made(stack.sandbox), seen=_seen(stack.sandbox), window=window)
+    chosen = {key: row for key, row in assessed.items() if key in window or key in patched.attended}
+    waves = [[key for key in window if wave_of(last[key].tags) == number] for number in range(len(WAVES) + 1)]
+    doubts = [] if patched.closed else ["the maintenance window: its run has not closed"]
+    doubts += differing(patched.previewed, patched.parts, pages) + out_of_order(waves, evidence.seen)
+    guests, stories = _real(stack, evidence)
     return Result(
         lines=[_line(row, assessed.get(key), chosen, job.seconds[key]) for key, row in sorted(last.items())],
-        wrong=wrong(last, chosen, evidence)
-        + [doubt for name, ids in changed.items() for doubt in realguest.doubts(name, ids, written)],
-        real=[realguest.story(name, ids) for name, ids in changed.items()],
+        wrong=wrong(last, chosen, evidence) + doubts + guests,
+        real=stories,
     )
+
+
+def _real(stack: Stack, evidence: Evidence) -> tuple[list[str], list[str]]:
+    """What the real guest's own log says against the journal, and its story."""
+    real = {key: guest for key, guest in evidence.before.items() if guest.real_guest}
+    changed = {short_name(guest.id): _changed(evidence.seen.get(key, [])) for key, guest in real.items()}
+    written = realguest.upgraded(stack.guest)
+    doubts = [doubt for name, ids in changed.items() for doubt in realguest.doubts(name, ids, written)]
+    return doubts, [realguest.story(name, ids) for name, ids in changed.items()]
+
+
+def _with_part(row: Row, part: Part | None) -> Row:
+    """With what the window's run says became of it."""
+    return msgspec.structs.replace(row, last_installation=part.look) if part else row
 
 
 def made(sandbox: Client) -> dict[str, Guest]:
@@ -116,7 +170,7 @@ def wrong(last: Mapping[str, Row], chosen: Mapping[str, Row], evidence: Evidence
         if key not in last:
             found.append(f"{name}: the app does not know it")
             continue
-        told, right = last[key].told(key in chosen), truth(guest, evidence.after[key])
+        told, right = last[key].told(key in chosen), truth(guest, evidence.after[key], in_window=key in evidence.window)
         found += [f"{name}: {sentence}" for sentence in complaints(told, right, evidence.seen.get(key, []))]
     return found
 

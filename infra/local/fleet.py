@@ -102,7 +102,10 @@ class Expected(msgspec.Struct, frozen=True):
 
 
 class Guest(msgspec.Struct, frozen=True):
-    """One machine of GET /sandbox/fleet; `pending` is what is pending in it at this moment."""
+    """One machine of GET /sandbox/fleet; `pending` is what is pending in it at this moment.
+
+    `expected_in_window`: how a maintenance window must leave it.
+    """
 
     id: str
     kind: str
@@ -110,6 +113,7 @@ class Guest(msgspec.Struct, frozen=True):
     real_guest: bool
     pending: list[str]
     expected: Expected
+    expected_in_window: Ended
 
 
 def _words(reason: Why | None) -> str:
@@ -123,11 +127,11 @@ def short_name(machine_id: str) -> str:
     return machine_id.rsplit("/", 1)[-1]
 
 
-def truth(before: Guest, after: Guest) -> Truth:
-    """What a machine was made to do, and what was pending in it before and after."""
+def truth(before: Guest, after: Guest, *, in_window: bool = False) -> Truth:
+    """What a machine was made to do, on request or in a window, and what was pending in it before and after."""
     return Truth(
         assessment=before.expected.assessment,
-        installation=before.expected.installation,
+        installation=before.expected_in_window if in_window else before.expected.installation,
         before=frozenset(before.pending),
         after=frozenset(after.pending),
     )

@@ -1,4 +1,4 @@
-"""The main job, once, through the app's own routes: inventory, assess all, install on a part, assess again."""
+"""The main job, once, through the app's own routes: inventory, assess all, a window and install-now, assess again."""
 
 import math
 import time
@@ -12,9 +12,14 @@ from infra.local.client import Refused, is_busy
 from infra.local.fleet import Row, short_name
 from infra.local.progress import Progress, standing
 from infra.local.stack import Stack
+from infra.local.waves import RING, Part
+from infra.local.window import LINUX, WINDOWS, MaintenanceWindow
 
 LOOK_SECONDS = 0.5
 """Between two looks at the fleet."""
+
+RUN_SECONDS = 1.0
+"""Between two looks at a run's machines."""
 
 NUDGE_SECONDS = 4.0
 """Between two runs of a timer that Azure's host would run every few minutes."""
@@ -25,14 +30,14 @@ CURRENT = timedelta(hours=24)
 INVENTORY_SECONDS = 60.0
 ASSESS_SECONDS = 120.0
 INSTALL_SECONDS = 300.0
+WINDOW_SECONDS = 300.0
 """Deadlines: several times what a step takes on two cores. What is not done by then is named, and judged."""
 
 VM_API, ARC_API = "2024-07-01", "2024-07-10"
 """Api-versions of Microsoft.Compute and Microsoft.HybridCompute."""
 
-WINDOWS = ["Critical", "Security", "UpdateRollUp", "FeaturePack", "ServicePack", "Definition", "Tools", "Updates"]
-LINUX = ["Critical", "Security", "Other"]
-"""Every classification there is, so that everything pending is asked for."""
+ATTENDED = "attended"
+"""The ring of machines that no window patches: somebody asks for each, because it may not reboot."""
 
 
 class Step(NamedTuple):
@@ -79,7 +84,23 @@ class Job:
                 if self._asked(row):
                     del unasked[key]
 
-        return self._follow(Step("install", _patched, _installed, ask, NUDGE_SECONDS, INSTALL_SECONDS), chosen)
+        return self._follow(Step("install now", _patched, _installed, ask, NUDGE_SECONDS, INSTALL_SECONDS), chosen)
+
+    def window(self, window: MaintenanceWindow, machines: Collection[str]) -> dict[str, Part]:
+        """Waits until each of them has ended in the window's run; the run's machines."""
+        parts: dict[str, Part] = {}
+
+        def done(row: Row) -> bool:
+            return row.key in parts and parts[row.key].ended is not None
+
+        def state(row: Row) -> str:
+            return parts[row.key].standing if row.key in parts else "before the window"
+
+        def look() -> None:
+            parts.update(window.parts())
+
+        self._follow(Step("window", done, state, look, RUN_SECONDS, WINDOW_SECONDS), machines)
+        return parts
 
     def assess_again(self, machines: Collection[str]) -> dict[str, Row]:
         """Waits until each of them has been assessed after its installation."""
@@ -142,9 +163,9 @@ def request(row: Row) -> dict[str, object]:
     }
 
 
-def is_chosen(row: Row, real: Collection[str] = ()) -> bool:
-    """The part that is installed on: the pilot ring and the real guest, where updates are known to be pending."""
-    return (row.tags.get("ring") == "pilot" or row.key in real) and bool(row.count)
+def is_attended(row: Row) -> bool:
+    """Whether it is asked for by itself: the attended ring, where updates are known to be pending."""
+    return row.tags.get(RING) == ATTENDED and bool(row.count)
 
 
 def _line(step: Step, machines: Collection[str], waiting: Collection[str], rows: Mapping[str, Row]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from infra.local.demo import Evidence, Result, closing, wrong
-from infra.local.fleet import Expected, Guest, Look, Row
+from infra.local.fleet import Expected, Guest, Look, Row, Why
 from infra.local.places import PROJECT
 from infra.local.report import Line
 from infra.local.verdict import Ended, Operation
@@ -23,6 +23,7 @@ GUEST = Guest(
     real_guest=False,
     pending=[],
     expected=Expected(Ended("Succeeded"), Ended("Succeeded")),
+    expected_in_window=Ended("Skipped", "PatchedByPlatform"),
 )
 EVIDENCE = Evidence(
     before={"/s/web-01": GUEST},
@@ -48,6 +49,7 @@ def test_a_small_fleet_ends_as_it_must(tmp_path: Path) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Right: all 12 machines" in done.stdout
+    assert all(done.stdout.count(f"  {wave}: ") == 2 for wave in ("wave 1, test", "wave 2, production"))
     machines = json.loads(file.read_text())
     assert len({machine["id"] for machine in machines}) == 12
     assert all(set(machine) == KEYS for machine in machines)
@@ -72,6 +74,13 @@ def test_a_disagreement_names_the_machine_and_its_script() -> None:
         "web-01 (healthy): its installation must end as Succeeded and the app says nothing",
         "web-01 (healthy): 0 installations of ours were accepted instead of 1",
     ]
+
+
+def test_a_machine_of_the_window_is_judged_by_what_a_window_may_do() -> None:
+    evidence = msgspec.structs.replace(EVIDENCE, window=frozenset({"/s/web-01"}))
+    left = msgspec.structs.replace(ROW, last_installation=Look("Skipped", "t", Why("PatchedByPlatform")))
+    assert wrong({"/s/web-01": left}, {"/s/web-01": ROW}, evidence) == []
+    assert wrong({"/s/web-01": left}, {"/s/web-01": ROW}, EVIDENCE) != []
 
 
 def test_the_last_line_says_whether_all_is_right() -> None:

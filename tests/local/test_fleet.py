@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from infra.local.fleet import Look, Row, Why
-from infra.local.job import is_chosen, request
+from infra.local.fleet import Expected, Guest, Look, Row, Why, truth
+from infra.local.job import is_attended, request
 from infra.local.verdict import Ended
 
 ROW = Row(
@@ -13,7 +13,7 @@ ROW = Row(
     kind="AzureVM",
     os="Windows",
     subscription="S",
-    tags={"ring": "pilot"},
+    tags={"ring": "attended"},
     pending={"Security Updates": 2, "Critical Updates": 1},
     last_assessment=Look("Succeeded", "2026-01-01T00:00:00Z"),
 )
@@ -21,27 +21,22 @@ OFF = msgspec.structs.replace(ROW, pending=None, last_assessment=None, reason=Wh
 PATCHED = msgspec.structs.replace(ROW, last_installation=Look("Failed", "t", Why("InstallationFailed", "It broke.")))
 
 
-def test_the_pilot_ring_is_chosen_where_something_is_pending() -> None:
-    assert is_chosen(ROW)
+def test_the_attended_ring_is_asked_for_where_something_is_pending() -> None:
+    assert is_attended(ROW)
 
 
 @pytest.mark.parametrize(
     "row",
     [
-        msgspec.structs.replace(ROW, tags={"ring": "broad"}),
+        msgspec.structs.replace(ROW, tags={"ring": "pilot"}),
+        msgspec.structs.replace(ROW, tags={}),
         msgspec.structs.replace(ROW, pending={"Security Updates": 0}),
         msgspec.structs.replace(ROW, last_assessment=Look("Failed", "t", Why("AssessmentFailed"))),
         OFF,
     ],
 )
 def test_others_are_not(row: Row) -> None:
-    assert not is_chosen(row)
-
-
-def test_the_real_guest_is_always_chosen() -> None:
-    real = msgspec.structs.replace(ROW, tags={})
-    assert is_chosen(real, [real.key])
-    assert not is_chosen(real, [OFF.id])
+    assert not is_attended(row)
 
 
 def test_everything_is_asked_for_and_an_owner_may_forbid_the_reboot() -> None:
@@ -72,3 +67,10 @@ def test_the_outcome_is_the_installations_where_one_was_asked_for() -> None:
     assert OFF.outcome(chosen=False) == ("Skipped", "PoweredOff: It is off.")
     assert PATCHED.outcome(chosen=True) == ("Failed", "InstallationFailed: It broke.")
     assert ROW.outcome(chosen=True)[0] == "Unknown"
+
+
+def test_what_is_right_in_a_window_is_not_what_is_right_on_request() -> None:
+    left = Ended("Skipped", "PatchedByPlatform")
+    guest = Guest("/s/a", "AzureVM", "healthy", False, ["x"], Expected(Ended("Succeeded"), Ended("Succeeded")), left)
+    assert truth(guest, guest).installation == Ended("Succeeded")
+    assert truth(guest, guest, in_window=True).installation == left

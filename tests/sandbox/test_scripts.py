@@ -70,6 +70,26 @@ def test_every_machine_ends_as_its_script_says(seed: int) -> None:
         assert seen == machine["expected"], machine
 
 
+def left_to_platform(world: World, machine: dict[str, Any]) -> bool:
+    """Whether Azure patches the machine by itself, by what its address shows."""
+    if machine["kind"] != "AzureVM":
+        return False
+    profile = world.get(f"{machine['id']}?api-version={version_of(machine)}")["properties"]["osProfile"]
+    settings = (profile.get("windowsConfiguration") or profile["linuxConfiguration"])["patchSettings"]
+    bypass = settings.get("automaticByPlatformSettings", {}).get("bypassPlatformSafetyChecksOnUserSchedule")
+    return settings["patchMode"] == "AutomaticByPlatform" and not bypass
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_window_leaves_to_azure_what_azure_patches_and_nothing_else(seed: int) -> None:
+    world = World(seed=seed)
+    left = {item["id"]: left_to_platform(world, item) for item in world.fleet}
+    assert any(left.values())
+    for item in world.fleet:
+        alone = verdict("Skipped", "PatchedByPlatform")
+        assert item["expected_in_window"] == (alone if left[item["id"]] else item["expected"]["installation"])
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_pending_afterwards_follows_from_the_outcome(seed: int) -> None:
     world = World(seed=seed)

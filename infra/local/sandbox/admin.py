@@ -8,7 +8,7 @@ from infra.local.sandbox.foreign import begin_foreign
 from infra.local.sandbox.guests import GuestFailure, ScriptedGuest
 from infra.local.sandbox.http import Json, Refusal, Request, Response, json_object, json_response
 from infra.local.sandbox.machine import Machine
-from infra.local.sandbox.scripts import Script, Verdict, expected
+from infra.local.sandbox.scripts import Script, Verdict, expected, expected_in_window
 from infra.local.sandbox.state import State
 
 PREFIX = "/sandbox"
@@ -66,6 +66,7 @@ def _sequence(request: Request) -> int:
 def _machine(machine: Machine) -> Json:
     spec = machine.spec
     outlook = expected(spec.script)
+    automatic = not spec.is_arc and spec.settings.mode == "AutomaticByPlatform" and not spec.settings.bypass
     return {
         "id": spec.id,
         "kind": spec.kind,
@@ -76,6 +77,7 @@ def _machine(machine: Machine) -> Json:
         "real_guest": machine.guest.blocking,
         "pending": _pending(machine),
         "expected": {"assessment": _verdict(outlook.assessment), "installation": _verdict(outlook.installation)},
+        "expected_in_window": _verdict(expected_in_window(spec.script, left_to_platform=automatic)),
     }
 
 

@@ -125,6 +125,7 @@ def _tags(part: Part, place: Place, random: Random) -> dict[str, str]:
         tags["ring"] = "pilot"
     if part.script is Script.REBOOT_LEFT:
         tags["reboot"] = "never"
+        tags |= {"ring": "attended"} if "ring" in tags else {}  # a window has one reboot setting for all
     return tags
 
 

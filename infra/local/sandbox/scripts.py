@@ -64,3 +64,11 @@ _EXPECTED = {
 def expected(script: Script) -> Expectation:
     """How the app must report a machine of this script. Source of the outcomes: Update Manager's workflow page."""
     return _EXPECTED.get(script, Expectation(_DONE, _DONE))
+
+
+def expected_in_window(script: Script, *, left_to_platform: bool) -> Verdict:
+    """How a maintenance window must leave it: as an installation does, but what Azure patches by itself is left to it.
+
+    Source: Update Manager documentation, "prerequisites for scheduled patching".
+    """
+    return Verdict("Skipped", "PatchedByPlatform") if left_to_platform else expected(script).installation
