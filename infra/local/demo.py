@@ -22,8 +22,21 @@ from infra.local.report import Line, failures, table
 from infra.local.seen import Entry, operations
 from infra.local.stack import Stack
 from infra.local.verdict import Operation, complaints
-from infra.local.waves import WAVES, Part, Previewed, differing, is_in_window, out_of_order, outcome, plan, wave_of
-from infra.local.window import MaintenanceWindow
+from infra.local.waves import (
+    WAVES,
+    Part,
+    Previewed,
+    differing,
+    first_start,
+    installs,
+    is_in_window,
+    out_of_order,
+    out_of_window,
+    outcome,
+    plan,
+    wave_of,
+)
+from infra.local.window import MaintenanceWindow, Opening
 
 CLOSED = ("Completed", "Failed")
 """What Azure calls a run that has closed."""
@@ -39,11 +52,11 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of each machine, what is not as it must be (a sentence each), and what the real guest did."""
+    """What became of each machine, what is not as it must be (a sentence each), and what else is worth telling."""
 
     lines: list[Line]
     wrong: list[str]
-    real: list[str]
+    notes: list[str]
 
 
 def main(asked: Namespace) -> int:
@@ -80,11 +93,12 @@ def _write(file: Path | None, lines: list[Line]) -> None:
 
 
 class Patched(msgspec.Struct, frozen=True, kw_only=True):
-    """What the window was to do, its run's machines, whether the run closed, and who was asked for one by one."""
+    """What the window was to do, when it was, its run and whether that closed, and who was asked for one by one."""
 
     previewed: list[Previewed]
     parts: dict[str, Part]
     closed: bool
+    opening: Opening
     attended: dict[str, Row]
 
 
@@ -116,7 +130,7 @@ def _patch(stack: Stack, progress: Progress, job: Job, assessed: Mapping[str, Ro
     progress.say(f"Its run, applyUpdates/{short_name(opening.id)}, ended as {status}:")
     for line in outcome(parts.values()):
         progress.say(line)
-    return Patched(previewed=previewed, parts=parts, closed=status in CLOSED, attended=attended)
+    return Patched(previewed=previewed, parts=parts, closed=status in CLOSED, opening=opening, attended=attended)
 
 
 def _judged(stack: Stack, job: Job, before: dict[str, Guest], assessed: Mapping[str, Row], patched: Patched) -> Result:
@@ -127,12 +141,14 @@ def _judged(stack: Stack, job: Job, before: dict[str, Guest], assessed: Mapping[
     chosen = {key: row for key, row in assessed.items() if key in window or key in patched.attended}
     waves = [[key for key in window if wave_of(last[key].tags) == number] for number in range(len(WAVES) + 1)]
     doubts = [] if patched.closed else ["the maintenance window: its run has not closed"]
+    began, opening = installs(window, evidence.seen), patched.opening
     doubts += differing(patched.previewed, patched.parts, pages) + out_of_order(waves, evidence.seen)
+    doubts += out_of_window(opening.start, opening.end, began)
     guests, stories = _real(stack, evidence)
     return Result(
         lines=[_line(row, assessed.get(key), chosen, job.seconds[key]) for key, row in sorted(last.items())],
         wrong=wrong(last, chosen, evidence) + doubts + guests,
-        real=stories,
+        notes=first_start(opening.start, began) + stories,
     )
 
 
@@ -195,11 +211,11 @@ def _changed(operations: list[Operation]) -> frozenset[str]:
 
 
 def closing(result: Result) -> list[str]:
-    """The last lines: the table, who did not succeed and why, the real guest, the judgement."""
+    """The last lines: the table, who did not succeed and why, the notes, the judgement."""
     lines = ["", *table(result.lines), ""]
     if troubled := failures(result.lines):
         lines += ["Not succeeded, and why:", *(f"  {line}" for line in troubled), ""]
-    lines += result.real
+    lines += result.notes
     if result.wrong:
         return [
             *lines,

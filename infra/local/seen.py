@@ -1,6 +1,7 @@
 """What the sandbox's journal says of each machine: which operations of ours it accepted and what they changed. Pure."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import msgspec
 
@@ -20,6 +21,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = ""
     principal: str = ""
     installed: list[str] = []
+    time: datetime | None = None
 
 
 def operations(entries: Iterable[Entry]) -> dict[str, list[Operation]]:
@@ -29,7 +31,7 @@ def operations(entries: Iterable[Entry]) -> dict[str, list[Operation]]:
         ours = found.setdefault(entry.machine.lower(), {})
         if entry.event == "operationAccepted" and entry.principal != FOREIGN_PRINCIPAL:
             ours[entry.operation] = Operation(
-                installs=entry.kind == "installation", accepted=entry.sequence, ended=None
+                installs=entry.kind == "installation", accepted=entry.sequence, ended=None, at=entry.time
             )
         elif entry.event == "operationEnded" and entry.operation in ours:
             ours[entry.operation] = msgspec.structs.replace(ours[entry.operation], ended=entry.sequence)

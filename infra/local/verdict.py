@@ -4,6 +4,7 @@ The app is never believed about itself: the truth is the sandbox's fleet and the
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -41,13 +42,14 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One operation of ours that the sandbox accepted, as its journal has it; sequence numbers order it among all.
 
-    `changed` are the ids of the updates it really installed; `ended` is None while it runs.
+    `changed` are the ids of the updates it really installed; `ended` is None while it runs. `at`: when it was accepted.
     """
 
     installs: bool
     accepted: int
     ended: int | None
     changed: frozenset[str] = frozenset()
+    at: datetime | None = None
 
 
 def complaints(told: Told, truth: Truth, seen: Sequence[Operation]) -> list[str]:

@@ -121,6 +121,29 @@ def out_of_order(waves: Sequence[Collection[str]], seen: Mapping[str, Sequence[O
     return found
 
 
+def installs(members: Collection[str], seen: Mapping[str, Sequence[Operation]]) -> dict[str, datetime]:
+    """When the journal has the first installation of each of these machines."""
+    times = {key: [each.at for each in seen.get(key, ()) if each.installs and each.at] for key in members}
+    return {key: min(found) for key, found in times.items() if found}
+
+
+def out_of_window(start: datetime, end: datetime, began: Mapping[str, datetime]) -> list[str]:
+    """Installations that the journal has outside of the window."""
+    return [
+        f"{short_name(key)}: its installation began at {at:%H:%M:%S}, outside of the window"
+        for key, at in sorted(began.items())
+        if not start <= at < end
+    ]
+
+
+def first_start(start: datetime, began: Mapping[str, datetime]) -> list[str]:
+    """How soon after the opening the first installation was accepted; nothing where none was."""
+    if not began:
+        return []
+    seconds = (min(began.values()) - start).total_seconds()
+    return [f"The first installation of the window was accepted {seconds:.1f} s after it opened."]
+
+
 def _ended(look: Look | None) -> Ended | str:
     return look.ended if look else "nothing"
 

@@ -84,8 +84,8 @@ def test_a_machine_of_the_window_is_judged_by_what_a_window_may_do() -> None:
 
 
 def test_the_last_line_says_whether_all_is_right() -> None:
-    assert closing(Result(lines=[LINE], wrong=[], real=[]))[-1].startswith("Right: all 1 machines")
-    assert closing(Result(lines=[LINE], wrong=["web-01: no"], real=[]))[-2:] == [
+    assert closing(Result(lines=[LINE], wrong=[], notes=[]))[-1].startswith("Right: all 1 machines")
+    assert closing(Result(lines=[LINE], wrong=["web-01: no"], notes=[]))[-2:] == [
         "NOT RIGHT, 1 disagreements with the sandbox:",
         "  web-01: no",
     ]

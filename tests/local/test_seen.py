@@ -1,5 +1,9 @@
 """The sandbox's journal read as operations of ours, machine by machine."""
 
+from datetime import UTC, datetime
+
+import msgspec
+
 from infra.local.seen import Entry, operations
 from infra.local.verdict import Operation
 
@@ -43,3 +47,9 @@ def test_operations_are_told_apart_by_machine_and_kind() -> None:
 def test_what_others_started_is_not_ours() -> None:
     journal = [accepted(1, "theirs", VM, "assessment", "platform"), ended(2, "theirs", VM)]
     assert operations(journal) == {}
+
+
+def test_the_instant_of_the_acceptance_is_kept() -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    entry = msgspec.structs.replace(accepted(1, "one", VM, "installation"), time=noon)
+    assert operations([entry])[VM.lower()][0].at == noon

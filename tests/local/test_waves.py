@@ -1,13 +1,25 @@
 """The demo's window in words: who is in which wave, plan and outcome a line a wave, and what does not fit together."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
 from infra.local.fleet import Look, Row, Why
 from infra.local.verdict import Operation
-from infra.local.waves import Part, Previewed, differing, is_in_window, out_of_order, outcome, plan, wave_of
+from infra.local.waves import (
+    Part,
+    Previewed,
+    differing,
+    first_start,
+    installs,
+    is_in_window,
+    out_of_order,
+    out_of_window,
+    outcome,
+    plan,
+    wave_of,
+)
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TEST, PROD = {"ring": "pilot", "env": "test"}, {"ring": "pilot", "env": "prod"}
@@ -107,3 +119,26 @@ def test_an_installation_before_the_end_of_the_wave_before_is_named(first: Opera
     assert out_of_order([["/s/a"], ["/s/b"]], seen) == ["b: its installation began before the wave before it had ended"]
     looks = {"/s/a": [first], "/s/b": [msgspec.structs.replace(install(5, 9), installs=False)]}
     assert out_of_order([["/s/a"], ["/s/b"]], looks) == []
+
+
+def test_the_journal_says_when_each_machine_of_the_window_was_started() -> None:
+    look = Operation(installs=False, accepted=1, ended=2, at=NOON)
+    later = msgspec.structs.replace(install(3, 4), at=NOON + timedelta(seconds=3))
+    assert installs(["/s/a", "/s/none"], {"/s/a": [look, later], "/s/other": [later]}) == {
+        "/s/a": NOON + timedelta(seconds=3)
+    }
+
+
+def test_an_installation_outside_of_the_window_is_named() -> None:
+    end, second = NOON + timedelta(hours=2), timedelta(seconds=1)
+    began = {"/s/in": NOON, "/s/early": NOON - second, "/s/last": end - second, "/s/late": end}
+    assert out_of_window(NOON, end, began) == [
+        "early: its installation began at 11:59:59, outside of the window",
+        "late: its installation began at 14:00:00, outside of the window",
+    ]
+
+
+def test_the_first_start_is_told_if_there_was_one() -> None:
+    began = {"/s/a": NOON + timedelta(seconds=9), "/s/b": NOON + timedelta(seconds=2.4)}
+    assert first_start(NOON, began) == ["The first installation of the window was accepted 2.4 s after it opened."]
+    assert first_start(NOON, {}) == []
