@@ -11,7 +11,7 @@ import pytest
 from infra.local.client import Refused, is_busy
 from infra.local.demo import made
 from infra.local.launch import Options
-from shared.domain.agenda import HEAL_EVERY
+from shared.domain.agenda import HEAL_EVERY, HEAL_PLANNED
 from shared.domain.bucket import GUEST_PATCH_BURST
 from shared.domain.operation import UNCONFIRMED_PATIENCE
 from tests.local.waiting import until
@@ -34,7 +34,7 @@ REGION = "westeurope"
 """Where a crowded fleet lives."""
 
 SETTLE_SECONDS = 400.0
-"""The agenda looks at a claim after two minutes, and at one that is being sent a minute and a half after that."""
+"""The agenda looks at planned claims after twelve minutes, by Azure's clock, which is put forward; then every two."""
 
 Kill = Callable[[City, Caught], str]
 """Lets something die while the request is held; what died, in words."""
@@ -110,7 +110,7 @@ def unconfirmed(city: City) -> list[str]:
 
 def settle(city: City) -> None:
     """Until all is closed. Azure's clock goes forward by what an unanswered start is waited for."""
-    forward(city, HEAL_EVERY)
+    forward(city, HEAL_PLANNED)
     assert nudged(city, lambda: _waits_only(city), SETTLE_SECONDS), judging.outcomes(city)
     forward(city, UNCONFIRMED_PATIENCE)
     assert nudged(city, lambda: not flying(city), SETTLE_SECONDS), judging.left_over(city)
