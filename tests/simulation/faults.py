@@ -93,7 +93,11 @@ class Faults:
         return _throttled(self._random.choice((0, 1, 5, 30)))
 
     def refused(self) -> Fault:
-        return Fault("409", lambda act: error_response(409, "Conflict"))
+        """Mostly for good; a 409 is asked again."""
+        status, code = self._random.choice(
+            ((403, "AuthorizationFailed"), (403, "AuthorizationFailed"), (409, "Conflict"))
+        )
+        return Fault(f"{status}", lambda act: error_response(status, code))
 
     def asleep(self) -> Fault:
         """Longer than the shortest windows leave for a start."""

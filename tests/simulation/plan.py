@@ -25,7 +25,8 @@ _PATHS = (
     f"installation_start run.get {ASLEEP}",  # past a cut-off, with a claim
     f"installation_request operations.transact {ASLEEP}",  # past a cut-off, without one
     f"assessment_start arm.assessPatches {REFUSED}",  # to an end before the start
-    "assessment_start operations.transact after",  # at that end
+    "assessment_start poison.write after",
+    "assessments_follow operations.transact after",
     "run_advance operations.write before",  # where the sleeper made no claim
     "run_advance operations.write after",
     f"inventory_sweep arm.graph {THROTTLED}",  # to a sweep that sends itself again

@@ -82,8 +82,6 @@ class House(World):
         self._delays = Delays(lambda: self.clock.now)
         self._boxes = Boxes(queues, prefix, self._delays)
         self.store = own_store(tables, self._boxes, prefix)
-        for queue in KINDS:
-            self.store.queues.ensure(queue)
         self._waiting: list[Letter] = []
         self._count = 0
         self.handled: list[Letter] = []

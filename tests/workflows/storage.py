@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from azure.data.tables import TableServiceClient
+from azure.data.tables import TableClient, TableServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient
 
 from shared.store.queue import Queues
@@ -20,6 +20,7 @@ class Delays:
         self.now = now
         self.due: dict[str, datetime] = {}
         self.touched: set[str] = set()
+        self.made: set[str] = set()
 
 
 class _Box:
@@ -29,6 +30,9 @@ class _Box:
         self._client, self._queue, self._delays = client, queue, delays
 
     def send_message(self, content: str, *, visibility_timeout: int, time_to_live: int) -> None:
+        if self._queue not in self._delays.made:  # at its first use, as OwnTable
+            self._client.create_queue()
+            self._delays.made.add(self._queue)
         sent = self._client.send_message(content, time_to_live=time_to_live)
         self._delays.due[sent.id] = self._delays.now() + timedelta(seconds=visibility_timeout)
         self._delays.touched.add(self._queue)
@@ -47,12 +51,25 @@ class Boxes:
         return _Box(self._service.get_queue_client(f"{self._prefix}-{queue}"), queue, self._delays)
 
 
+class OwnTable(Table):
+    """Made at its first use: a test uses few of them, and there are a thousand tests."""
+
+    def __init__(self, service: TableServiceClient, name: str) -> None:
+        self._service, self._name = service, name
+
+    def __getattr__(self, name: str) -> TableClient:
+        """Asked for `_client` until that is there."""
+        if name != "_client":
+            raise AttributeError(name)
+        self.ensure()
+        self._client = self._service.get_table_client(self._name)
+        return self._client
+
+
 def own_store(tables: TableServiceClient, boxes: Boxes, prefix: str) -> Store:
     """The app's store, empty."""
 
     def table(name: str) -> Table:
-        opened = Table(tables, f"{prefix}{name}")
-        opened.ensure()
-        return opened
+        return OwnTable(tables, f"{prefix}{name}")
 
     return build_store(table, Queues(cast("QueueServiceClient", boxes)))
