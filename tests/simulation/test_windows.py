@@ -13,7 +13,7 @@ from tests.simulation.runner import Runner
 from tests.simulation.windows import campaign, live_windows
 from tests.simulation.world import Parts
 
-SECONDS = 20.0
+SECONDS = 10.0
 MOST_SEEDS = 60
 
 
