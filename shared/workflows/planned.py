@@ -26,7 +26,7 @@ from shared.domain.planned import (
     proves,
 )
 from shared.domain.resource_id import parse_machine_id
-from shared.domain.results import QUOTA_WAIT, Found
+from shared.domain.results import Found
 from shared.store.operations import Held
 from shared.store.store import Store
 from shared.store.table import Conflict
@@ -141,9 +141,6 @@ def follow_planned(azure: Azure, store: Store, message: FollowPlanned) -> None:
         ended += _ended(azure, store, message)
     except CloudError as error:
         log.warning(logline("planned assessments not looked at", machines=len(message.machines), reason=error))
-        if error.status == 429:  # no look was made: again when the quota is
-            store.queues.send(message, max(error.retry_after, QUOTA_WAIT))
-            return
     left = tuple(each for each in message.machines if each not in ended)
     wait = next_look(message.look + 1, message.unit)
     if left and wait is not None:

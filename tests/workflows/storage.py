@@ -1,9 +1,11 @@
 """The real store under names of a test's own; messages wait by the tests' clock instead of the storage's."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from azure.core.exceptions import ResourceExistsError
 from azure.data.tables import TableClient, TableServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient
 
@@ -31,7 +33,8 @@ class _Box:
 
     def send_message(self, content: str, *, visibility_timeout: int, time_to_live: int) -> None:
         if self._queue not in self._delays.made:  # at its first use, as OwnTable
-            self._client.create_queue()
+            with suppress(ResourceExistsError):  # several threads of a test may send at once
+                self._client.create_queue()
             self._delays.made.add(self._queue)
         sent = self._client.send_message(content, time_to_live=time_to_live)
         self._delays.due[sent.id] = self._delays.now() + timedelta(seconds=visibility_timeout)
