@@ -51,6 +51,7 @@ def plan_assessments(store: Store, oldest: timedelta, clock: Clock, new_id: Call
 def _due(
     store: Store, oldest: timedelta, clock: Clock, new_id: Callable[[], str], failed: list[Exception]
 ) -> Iterator[Paced]:
+    """What is due, as it is read. Failures of single resource groups are added to `failed`, for the caller to raise."""
     began = clock.now()
     for scope in _from_where_it_stopped(store):
         if clock.now() - began > PLAN_TIME:
