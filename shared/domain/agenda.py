@@ -9,7 +9,7 @@ import msgspec
 HEAL_EVERY = timedelta(minutes=2)
 # The same, at first, for a planned assessment, whose end nobody waits for (ours): nearly all have ended by then and are
 # struck out together, so that the timer reads of none.
-HEAL_PLANNED = 6 * HEAL_EVERY
+HEAL_PLANNED = 7 * HEAL_EVERY
 # How long the agenda is tended at a time (ours): its timer comes every minute.
 TEND_TIME = timedelta(seconds=45)
 # How long a line stands whose claim or run is not there yet (ours): longer than any function lives that has written
@@ -31,6 +31,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     machine: str = ""
     closes_by: datetime | None = None  # by its own rules it is closed then
+    planned: bool = False  # of an assessment that is started and looked at together with others
     hints: int = 0  # sent in a row because it did not move; of assessments
     configuration: str = ""  # of an opening
     start: datetime | None = None  # of an opening
@@ -39,6 +40,11 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 def tended(item: Item, hinted: bool) -> Item:
     """The line after a look; a run is given a hint at every look, which says nothing."""
     return msgspec.structs.replace(item, hints=item.hints + 1 if hinted and item.kind is ItemKind.ASSESSMENT else 0)
+
+
+def is_looked_at_together(item: Item, now: datetime) -> bool:
+    """Whether a planned assessment's end is looked for together with others' as yet, and nobody else needs to."""
+    return item.planned and now < item.since + HEAL_PLANNED
 
 
 def is_unborn(item: Item, now: datetime) -> bool:

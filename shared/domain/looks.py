@@ -13,7 +13,7 @@ from shared.domain.operation import Operation
 AWAITED_SHARE, AWAITED = 1 / 4, (1, 8)
 # The wait where nobody waits, in Retry-Afters (ours): Resource Graph shows the ends of most before it is over
 # (domain/planned.py, LOOKS).
-PLANNED = 32
+PLANNED = 47
 
 
 def next_look(operation: Operation, retry_after: int, now: datetime) -> int:

@@ -32,15 +32,20 @@ class StartAssessment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """One machine of a plan: its attempt, and the instant at which Azure's throttle has room for it."""
+    """One machine of a plan: its attempt, and the instant at which Azure's throttle has room for it.
+
+    `sent`, `etag`: once Azure accepted it, when it was claimed, and the ETag of its operation then.
+    """
 
     machine: str
     attempt: str
     slot: datetime
+    sent: datetime | None = None
+    etag: str = ""
 
 
 class StartPlanned(msgspec.Struct, frozen=True, kw_only=True):
-    """Assess machines of one subscription and region, each claimed then, and only if it is still due.
+    """Assess machines of one subscription, each claimed then, and only if it is still due.
 
     `due` is when the agenda looks after them for the first time.
     """
@@ -53,14 +58,17 @@ class StartPlanned(msgspec.Struct, frozen=True, kw_only=True):
 class FollowPlanned(msgspec.Struct, frozen=True, kw_only=True):
     """Look in Resource Graph how these machines' planned assessments ended; `unit` is Azure's Retry-After, seconds.
 
-    `first` is the attempt by which their lines on the agenda stand together.
+    `first` is the attempt by which their lines on the agenda stand together; `refused` says how many looks Resource
+    Graph's quota has refused.
     """
 
     first: str
     due: datetime
     machines: tuple[Planned, ...]
     unit: int
+    requested_by: str = ""
     look: int = 0
+    refused: int = 0
 
 
 class StartInstallation(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ import msgspec
 from shared.domain.bucket import SLOT_LIFE
 from shared.domain.machine import Assessment, Installation, Outcome
 from shared.domain.reason import Reason, reason
+from shared.domain.retries import wait_before
 
 
 class OperationKind(StrEnum):
@@ -53,9 +54,6 @@ LEAVE_WITHIN = timedelta(seconds=20)
 SENDING_PATIENCE = timedelta(minutes=1)
 # How late a message may come before it counts as lost (ours): a busy app takes one up after seconds.
 MESSAGE_PATIENCE = timedelta(seconds=30)
-# Waits before asking a busy machine again when Azure names no time, seconds; the last one repeats. They stay within
-# the throttle of a single machine. Source: "Troubleshoot API throttling errors" (6 at once, then 2 a minute).
-BUSY_RETRIES = (5, 5, 10, 20, 30)
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,7 +219,7 @@ def _refused(operation: Operation, answer: Refused, now: datetime, unreachable: 
 def _wait_or_end(
     operation: Operation, code: str, detail: str, retry_after: int, now: datetime
 ) -> tuple[Operation, int]:
-    delay = retry_after or BUSY_RETRIES[min(operation.tries, len(BUSY_RETRIES) - 1)]
+    delay = retry_after or wait_before(operation.tries, planned=operation.planned)
     next_start = now + timedelta(seconds=delay)
     if next_start >= operation.not_after:
         return _not_started(operation, reason(code, detail), now), 0

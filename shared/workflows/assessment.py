@@ -15,7 +15,7 @@ from shared.domain.errors import RequestError, not_found
 from shared.domain.machine import Kind, Machine, Record
 from shared.domain.messages import CountFleet, Planned, StartAssessment, StartPlanned
 from shared.domain.operation import Operation, State, claim_assessment, is_turned_away
-from shared.domain.planned import Paced, first_tended, starts
+from shared.domain.planned import Paced, first_tended, last_slot, starts
 from shared.domain.reason import reason
 from shared.domain.request import SAME_REQUEST, attempt_id, days
 from shared.domain.resource_id import MachineId, parse_machine_id
@@ -39,7 +39,7 @@ def plan_assessments(store: Store, oldest: timedelta, clock: Clock, new_id: Call
     planned, failed = 0, list[Exception]()
     for machines in starts(_due(store, oldest, clock, new_id, failed)):
         message = StartPlanned(requested_by=PLANNER, due=first_tended(machines), machines=machines)
-        store.queues.send(message, max(0, _seconds(machines[-1].slot - clock.now())))
+        store.queues.send(message, max(0, _seconds(last_slot(machines) - clock.now())))
         planned += len(machines)
     store.queues.send(CountFleet())
     log.info("assessments planned machines=%d failed=%d", planned, len(failed))

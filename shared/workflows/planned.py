@@ -2,6 +2,8 @@
 
 import logging
 import math
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -13,17 +15,23 @@ from shared.domain.assessment import is_stale
 from shared.domain.logline import logline
 from shared.domain.machine import Record
 from shared.domain.messages import FollowOperation, FollowPlanned, Planned, StartPlanned
-from shared.domain.operation import SENDING_PATIENCE, Operation, State, assessed
+from shared.domain.operation import SENDING_PATIENCE, State, assessed
 from shared.domain.planned import (
     START_TIME,
+    Paced,
+    accepted,
     are_usable,
+    as_accepted,
     claim,
     credited,
     first_tended,
     is_doubtful,
+    last_slot,
     line,
+    look_again,
     next_look,
     proves,
+    starts,
 )
 from shared.domain.resource_id import parse_machine_id
 from shared.domain.results import Found
@@ -35,32 +43,35 @@ from shared.workflows.published import news, record_published
 from shared.workflows.sending import go_on, leave
 
 log = logging.getLogger(__name__)
+Wanted = tuple[Planned, Record]
 LOOK_AFTER = 15  # Azure's Retry-After where it was not heard, seconds (ours; the same as in cloud/patches.py)
 
 
 def start_planned(azure: Azure, store: Store, message: StartPlanned, oldest: timedelta) -> None:
     """Claim and send what this message asks for and is still due; safe to repeat, each attempt is claimed once."""
-    wanted = _wanted(azure, store, message, oldest)
+    wanted = _due_now(store, message, _wanted(azure, store, message, oldest), azure.clock.now())
     if not wanted:
-        return
-    if _is_put_off(azure, store, message, wanted):
         return
     began, unit = azure.clock.now(), 0
     store.agenda.add_all([line(each, began) for each, _ in wanted], message.due)
+    started, closed, put_off = list[Planned](), set[str](), list[Wanted]()
     for place, (each, record) in enumerate(wanted):
         if azure.clock.now() - began > START_TIME:
-            rest = tuple(planned for planned, _ in wanted[place:])
-            store.queues.send(replace(message, machines=rest))
+            store.queues.send(replace(message, machines=tuple(planned for planned, _ in wanted[place:])))
             break
-        started = _start(azure, store, message, each, record)
-        unit = max(unit, started.retry_after if started else 0)
-        if started and started.reason and started.reason.code == "Throttled":
-            _wait_for_slots(store, message, wanted[place + 1 :], azure.clock.now())
-            break
-    _follow_on(store, message, tuple(each for each, _ in wanted), unit or LOOK_AFTER)
+        if record.machine.location in closed:
+            put_off.append((each, record))
+            continue
+        held = _start(azure, store, message, each, record)
+        if held and held.operation.reason and held.operation.reason.code == "Throttled":
+            closed.add(record.machine.location)
+        unit = max(unit, held.operation.retry_after if held else 0)
+        started.append(accepted(each, held.operation, held.etag) if held else each)
+    _wait_for_slots(store, message, put_off, azure.clock.now())
+    _follow_on(store, message, tuple(started), unit or LOOK_AFTER)
 
 
-def _wanted(azure: Azure, store: Store, message: StartPlanned, oldest: timedelta) -> list[tuple[Planned, Record]]:
+def _wanted(azure: Azure, store: Store, message: StartPlanned, oldest: timedelta) -> list[Wanted]:
     """The machines that are still there and still due. A machine with an operation of ours elsewhere waits."""
     records = store.machines.these(parse_machine_id(each.machine) for each in message.machines)
     wanted = []
@@ -74,40 +85,43 @@ def _wanted(azure: Azure, store: Store, message: StartPlanned, oldest: timedelta
     return wanted
 
 
-def _is_put_off(
-    azure: Azure, store: Store, message: StartPlanned, wanted: list[tuple[Planned, Record]]
-) -> bool:  # fmt: skip
-    """Whether the message came too late for its slots or too early for them, and goes on when they are due.
+def _due_now(store: Store, message: StartPlanned, wanted: list[Wanted], now: datetime) -> list[Wanted]:
+    """Those that start now. Slots that are too old are leased anew; who has to wait for them goes by another message.
 
-    Too early: a queue keeps no message back for longer than an hour.
+    A message may also come too early: a queue keeps none back for longer than an hour.
     """
-    now, machines = azure.clock.now(), tuple(each for each, _ in wanted)
-    if not are_usable(machines, now):
-        machines = _with_slots(store, wanted, now)
-    wait = math.ceil((machines[-1].slot - now).total_seconds())
-    if wait <= 0:
-        return False
-    store.queues.send(replace(message, due=first_tended(machines), machines=machines), wait)
-    return True
+    machines = tuple(each for each, _ in wanted)
+    together = [machines] if are_usable(machines, now) else list(starts(_paced(store, wanted, now)))
+    due: tuple[Planned, ...] = ()
+    for each in filter(None, together):
+        wait = math.ceil((last_slot(each) - now).total_seconds())
+        if wait <= 0 and not due:
+            due = each
+        else:
+            store.queues.send(replace(message, due=first_tended(each), machines=each), max(0, wait))
+    records = {each.attempt: record for each, record in wanted}
+    return [(each, records[each.attempt]) for each in due]
 
 
-def _with_slots(store: Store, wanted: list[tuple[Planned, Record]], now: datetime) -> tuple[Planned, ...]:
-    first, record = wanted[0]
-    subscription, region = parse_machine_id(first.machine).subscription, record.machine.location
-    slots = store.buckets.lease(subscription, region, len(wanted), now)
-    return tuple(replace(each, slot=slot) for (each, _), slot in zip(wanted, slots, strict=True))
+def _paced(store: Store, wanted: list[Wanted], now: datetime) -> Iterator[Paced]:
+    """With new slots, those of a throttle in order of theirs."""
+    regions = Counter(record.machine.location for _, record in wanted)
+    for region, count in regions.items():
+        there = [each for each, record in wanted if record.machine.location == region]
+        subscription = parse_machine_id(there[0].machine).subscription
+        slots = store.buckets.lease(subscription, region, count, now)
+        for each, slot in zip(there, slots, strict=True):
+            yield Paced(subscription=subscription, region=region, planned=replace(each, slot=slot))
 
 
-def _wait_for_slots(store: Store, message: StartPlanned, rest: list[tuple[Planned, Record]], now: datetime) -> None:
-    """Azure closed the throttle that all of them share: the others go when it is open again."""
-    if not rest:
-        return
-    machines = _with_slots(store, rest, now)
-    wait = max(0, math.ceil((machines[-1].slot - now).total_seconds()))
-    store.queues.send(replace(message, due=first_tended(machines), machines=machines), wait)
+def _wait_for_slots(store: Store, message: StartPlanned, put_off: list[Wanted], now: datetime) -> None:
+    """Azure closed their throttles: they go when those are open again."""
+    for machines in starts(_paced(store, put_off, now)):
+        wait = max(0, math.ceil((last_slot(machines) - now).total_seconds()))
+        store.queues.send(replace(message, due=first_tended(machines), machines=machines), wait)
 
 
-def _start(azure: Azure, store: Store, message: StartPlanned, planned: Planned, record: Record) -> Operation | None:
+def _start(azure: Azure, store: Store, message: StartPlanned, planned: Planned, record: Record) -> Held | None:
     """One machine; its operation as it stands then, None when it was not ours to start."""
     address, now = parse_machine_id(planned.machine), azure.clock.now()
     held = store.operations.claim(claim(planned, message.requested_by, now))
@@ -127,51 +141,53 @@ def _look_after(store: Store, planned: Planned) -> None:
 
 
 def _follow_on(store: Store, message: StartPlanned, machines: tuple[Planned, ...], unit: int) -> None:
-    follow = FollowPlanned(first=machines[0].attempt, due=message.due, machines=machines, unit=unit)
+    follow = FollowPlanned(
+        first=machines[0].attempt, due=message.due, machines=machines, unit=unit, requested_by=message.requested_by
+    )
     store.queues.send(follow, next_look(0, unit) or 0)
 
 
 def follow_planned(azure: Azure, store: Store, message: FollowPlanned) -> None:
     """One look in Resource Graph at all of them; what is not at its end yet is the next look's.
 
-    After the last look the agenda looks after each of those that are left.
+    A look that the quota refuses is made again. After the last one the agenda looks after each of those that are left.
     """
-    ended: list[Planned] = []
+    ended, refused = list[Planned](), None
     try:
-        ended += _ended(azure, store, message)
+        _look(azure, store, message, ended)
     except CloudError as error:
+        refused = error.retry_after if error.status == 429 else None
         log.warning(logline("planned assessments not looked at", machines=len(message.machines), reason=error))
+    store.agenda.strike([line(each, each.slot) for each in ended], message.due, message.first)
     left = tuple(each for each in message.machines if each not in ended)
-    wait = next_look(message.look + 1, message.unit)
-    if left and wait is not None:
-        store.queues.send(replace(message, machines=left, look=message.look + 1), wait)
+    following = look_again(message, left, refused)
+    if following:
+        store.queues.send(*following)
 
 
-def _ended(azure: Azure, store: Store, message: FollowPlanned) -> list[Planned]:
-    """Write down what has ended: results first, then the ends, then the agenda. Raises CloudError."""
+def _look(azure: Azure, store: Store, message: FollowPlanned, ended: list[Planned]) -> None:
+    """Write down what has ended: results first, then the ends, which are added to `ended`. Raises CloudError."""
     planned = {parse_machine_id(each.machine).key: each for each in message.machines}
     found = graph.assessments_of(azure, [parse_machine_id(each.machine) for each in message.machines])
     begun = [each for each in found if each.assessment.started >= planned[each.machine.key].slot]
-    held = {each.machine.key: ours for each in news(store, begun) if (ours := _ours(store, each, planned))}
+    held = {each.machine.key: ours for each in news(store, begun) if (ours := _ours(store, message, planned, each))}
     told = [credited(held[each.machine.key].operation, each) for each in begun if each.machine.key in held]
-    ended = []
     for each in record_published(azure, store, told):
         if _end(store, held[each.machine.key], each, azure.clock.now()):
             ended.append(planned[each.machine.key])
-    store.agenda.strike([line(each, each.slot) for each in ended], message.due, message.first)
-    return ended
 
 
-def _ours(store: Store, found: Found, planned: dict[str, Planned]) -> Held | None:
+def _ours(store: Store, message: FollowPlanned, planned: dict[str, Planned], found: Found) -> Held | None:
     """The operation that this result ends. Where it may do so and Azure has to say, its own look is brought forward."""
-    held = store.operations.in_flight(found.machine)
-    if held is None or held.operation.attempt != planned[found.machine.key].attempt:
+    each = planned[found.machine.key]
+    operation = as_accepted(each, message)
+    held = Held(operation=operation, etag=each.etag) if operation else store.operations.in_flight(found.machine)
+    if held is None or held.operation.attempt != each.attempt:
         return None
-    operation = held.operation
-    if proves(operation, found.assessment):
+    if proves(held.operation, found.assessment):
         return held
-    if is_doubtful(operation, found.assessment):
-        look = FollowOperation(machine=operation.machine, attempt=operation.attempt, look=operation.looks)
+    if is_doubtful(held.operation, found.assessment):
+        look = FollowOperation(machine=each.machine, attempt=each.attempt, look=held.operation.looks)
         store.queues.send(look)
     return None
 

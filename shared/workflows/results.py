@@ -11,7 +11,7 @@ import msgspec
 from shared.cloud import graph
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
-from shared.domain.agenda import ItemKind
+from shared.domain.agenda import ItemKind, is_looked_at_together
 from shared.domain.logline import logline
 from shared.domain.messages import FollowOperation, SweepResults
 from shared.domain.resource_id import parse_machine_id
@@ -71,21 +71,28 @@ def _later(store: Store, message: SweepResults, error: CloudError, now: datetime
 def _take(azure: Azure, store: Store, found: list[Found]) -> int:
     """Record what is new and not of an operation of ours."""
     new = list(news(store, found))
-    busy = _under_way(store) if new else frozenset()
     now = azure.clock.now()
-    free = [each for each in new if not (each.machine.key in busy and _is_ours(store, each, now))]
+    busy = _under_way(store, now) if new else {}
+    free = [
+        each
+        for each in new
+        if not (each.machine.key in busy and (busy[each.machine.key] or _is_ours(store, each, now)))
+    ]
     return sum(1 for _ in record_published(azure, store, free))
 
 
-def _under_way(store: Store) -> frozenset[str]:
-    """Keys of the machines that may have an operation of ours: all of those stand on the agenda."""
-    machines: list[str] = []
+def _under_way(store: Store, now: datetime) -> dict[str, bool]:
+    """Keys of the machines that may have an operation of ours: all of those stand on the agenda.
+
+    True for those whose end is looked for together: there is nothing to see to.
+    """
+    machines: dict[str, bool] = {}
     for item in store.agenda.items():
         if item.kind is ItemKind.ASSESSMENT:
-            machines.append(item.machine)
+            machines[parse_machine_id(item.machine).key] = is_looked_at_together(item, now)
         elif loaded := store.runs.load(item.id):
-            machines += [each.machine for each in loaded.machines]
-    return frozenset(parse_machine_id(machine).key for machine in machines)
+            machines |= {parse_machine_id(each.machine).key: False for each in loaded.machines}
+    return machines
 
 
 def _is_ours(store: Store, found: Found, now: datetime) -> bool:

@@ -1,6 +1,7 @@
 """Sending a claimed operation to Azure, once, and recording what it answered."""
 
 import logging
+import math
 from collections.abc import Callable
 from datetime import datetime
 
@@ -29,6 +30,7 @@ from shared.domain.operation import (
     sending,
     with_slot,
 )
+from shared.domain.planned import is_looked_at_together
 from shared.domain.reason import Reason
 from shared.domain.release import answered_late
 from shared.domain.resource_id import parse_machine_id
@@ -61,17 +63,21 @@ Call = Callable[[datetime], Answer]
 
 
 def send(azure: Azure, store: Store, record: Record, held: Held, call: Call) -> None:
-    """Record that the request is about to leave, then as `leave`.
+    """Record that the request is about to leave, then as `leave`. What Azure accepted is looked at by itself.
 
     Raises Conflict, before anything is sent, when somebody else moved the operation on.
     """
-    leave(azure, store, record, store.operations.save(held, sending(held.operation, azure.clock.now())), call)
+    sent = store.operations.save(held, sending(held.operation, azure.clock.now()))
+    kept = leave(azure, store, record, sent, call).operation
+    if is_looked_at_together(kept):
+        go_on(store, kept, math.ceil(((kept.look_at or kept.claimed) - azure.clock.now()).total_seconds()))
 
 
-def leave(azure: Azure, store: Store, record: Record, held: Held, call: Call) -> Operation:
+def leave(azure: Azure, store: Store, record: Record, held: Held, call: Call) -> Held:
     """Let a request leave that is on record as `sending`, record the answer, and see to what comes next.
 
-    A planned assessment that Azure accepted is looked at together with others, not by a message of its own.
+    For a planned assessment that Azure accepted the caller sees to that: it is looked at together with others. Returns
+    the operation as it stands then; with an empty ETag when somebody else moved it on meanwhile.
     """
     operation, answer = held.operation, call(leave_by(held.operation))
     if isinstance(answer, Accepted):
@@ -88,8 +94,8 @@ def leave(azure: Azure, store: Store, record: Record, held: Held, call: Call) ->
     if after.state is State.ENDED and after.kind is OperationKind.ASSESSMENT:
         record_unstarted(store, after)  # an installation's end is recorded by its run
     kept = _save(store, held, after, answer, azure.clock.now())
-    if not (kept.planned and kept.state is State.ACCEPTED):
-        go_on(store, kept, delay)
+    if not is_looked_at_together(kept.operation):
+        go_on(store, kept.operation, delay)
     return kept
 
 
@@ -160,12 +166,12 @@ def _why_busy(azure: Azure, record: Record, answer: Answer) -> Reason | None:
         return None
 
 
-def _save(store: Store, held: Held, after: Operation, answer: Answer, now: datetime) -> Operation:
+def _save(store: Store, held: Held, after: Operation, answer: Answer, now: datetime) -> Held:
     """Record the answer. When somebody moved the operation on meanwhile, it still goes on record."""
     try:
-        return store.operations.save(held, after).operation
+        return store.operations.save(held, after)
     except Conflict:
-        return _save_late(store, after, answer, now)
+        return Held(operation=_save_late(store, after, answer, now), etag="")
 
 
 def _save_late(store: Store, after: Operation, answer: Answer, now: datetime) -> Operation:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from itertools import product
 
+import msgspec
 import pytest
 
 from shared.domain.machine import Outcome
 from shared.domain.operation import (
-    BUSY_RETRIES,
+    ASSESSMENT_PATIENCE,
     LEAVE_WITHIN,
     SENDING_PATIENCE,
     TRANSITIONS,
@@ -32,6 +33,7 @@ from shared.domain.operation import (
     sending,
 )
 from shared.domain.reason import reason
+from shared.domain.retries import BUSY_RETRIES, PLANNED_RETRIES, wait_before
 from shared.domain.run import SEND_TIMEOUT
 from tests.domain.samples import NOW, assessment, installation, minutes, operation
 
@@ -120,15 +122,15 @@ def test_what_never_arrived_is_claimed_again_or_ends_unstarted(answer: Answer) -
 MEANINGS: list[tuple[Answer, str, State, str, int]] = [
     (ACCEPTED, "", State.ACCEPTED, "", 17),
     (UNANSWERED, "", State.UNCONFIRMED, "StartUnconfirmed", 0),
-    (refused(409), "", State.CLAIMED, "MachineBusy", BUSY_RETRIES[0]),
+    (refused(409), "", State.CLAIMED, "MachineBusy", wait_before(0, planned=False)),
     (refused(409, 40), "", State.CLAIMED, "MachineBusy", 40),
     (refused(409), "PoweredOff", State.ENDED, "PoweredOff", 0),
-    (refused(429), "", State.CLAIMED, "Throttled", BUSY_RETRIES[0]),
+    (refused(429), "", State.CLAIMED, "Throttled", wait_before(0, planned=False)),
     (refused(429, 30), "", State.CLAIMED, "Throttled", 30),
     (refused(400), "", State.ENDED, "StartRefused", 0),
     (refused(403), "", State.ENDED, "StartRefused", 0),
     (refused(404), "", State.ENDED, "StartRefused", 0),
-    (NotSent(detail="no token"), "", State.CLAIMED, "Unsent", BUSY_RETRIES[0]),
+    (NotSent(detail="no token"), "", State.CLAIMED, "Unsent", wait_before(0, planned=False)),
 ]
 
 
@@ -231,3 +233,17 @@ def test_results_end_an_operation() -> None:
     assert (done.state, done.outcome, done.assessment, done.ended) == (State.ENDED, look.outcome, look, NOW)
     patched = installed(operation(State.ACCEPTED), work, NOW)
     assert (patched.outcome, patched.installation, patched.reason) == (Outcome.FAILED, work, work.reason)
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_a_busy_machine_is_asked_ever_more_seldom(*, planned: bool) -> None:
+    waits = [wait_before(tries, planned=planned) for tries in range(8)]
+    assert waits == sorted(waits)
+    assert waits[-1] == (PLANNED_RETRIES if planned else BUSY_RETRIES)[-1]
+    claimed = msgspec.structs.replace(operation(State.SENDING), planned=planned)
+    assert answered(claimed, refused(409), NOW)[1] == waits[0]
+
+
+def test_one_that_nobody_waits_for_is_asked_seldom() -> None:
+    assert min(PLANNED_RETRIES) > max(BUSY_RETRIES)
+    assert sum(PLANNED_RETRIES) < ASSESSMENT_PATIENCE.total_seconds(), "it is asked after each of them"

@@ -6,22 +6,30 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from shared.domain.agenda import HEAL_PLANNED
+from shared.domain.agenda import is_looked_at_together as item_is_together
 from shared.domain.bucket import SLOT_LIFE
 from shared.domain.looks import PLANNED
 from shared.domain.machine import Assessment, Outcome
-from shared.domain.messages import Planned
-from shared.domain.operation import Operation, State
+from shared.domain.messages import FollowPlanned, Planned
+from shared.domain.operation import MESSAGE_PATIENCE, Accepted, Operation, State, answered
 from shared.domain.planned import (
     LARGEST_START,
     LOOKS,
+    MOST_REFUSED,
     NOISE,
+    REFUSED_WAIT,
     START_SPREAD,
     Paced,
+    accepted,
     are_usable,
+    as_accepted,
     claim,
     first_tended,
     is_doubtful,
+    last_slot,
     line,
+    look_again,
     next_look,
     proves,
     starts,
@@ -40,8 +48,27 @@ def paced(number: int, subscription: str = "s", region: str = "r", after: timede
 
 
 def test_a_throttles_machines_go_together() -> None:
-    many = [paced(number, region="north" if number % 2 else "south") for number in range(10)]
-    assert {len(each) for each in starts(many)} == {5}
+    many = [paced(number, region="north" if number % 2 else "south") for number in range(60)]
+    assert {len({int(each.attempt[1:]) % 2 for each in together}) for together in starts(many)} == {1}
+
+
+def test_what_is_left_of_several_throttles_goes_together() -> None:
+    many = [paced(number, region=f"r{number % 3}") for number in range(10)]
+    assert [len(each) for each in starts(many)] == [10]
+    assert [len(each) for each in starts([paced(n, region=f"r{n % 3}") for n in range(3 * LARGEST_START + 9)])] == [
+        *[LARGEST_START] * 3,
+        9,
+    ]
+
+
+def test_what_is_far_apart_does_not_go_together() -> None:
+    far = START_SPREAD + TICK
+    many = [paced(number, region=f"r{number % 3}", after=number % 3 * far) for number in range(12)]
+    assert [len(each) for each in starts(many)] == [4, 4, 4]
+
+
+def test_the_last_slot_is_the_last_of_any_throttle() -> None:
+    assert last_slot([planned(1, 2 * TICK), planned(2, 3 * TICK), planned(3)]) == NOW + 3 * TICK
 
 
 def test_every_machine_goes_once_and_none_waits_for_another_subscription() -> None:
@@ -61,8 +88,8 @@ def test_every_machine_goes_once_and_none_waits_for_another_subscription() -> No
 
 
 def test_no_message_starts_more_than_it_has_time_for() -> None:
-    assert [len(each) for each in starts([paced(number) for number in range(50)])] == [20, 20, 10]
-    assert LARGEST_START == 20
+    assert [len(each) for each in starts([paced(number) for number in range(100)])] == [40, 40, 20]
+    assert LARGEST_START == 40
 
 
 def test_all_slots_of_a_message_are_good_when_the_last_one_is_due() -> None:
@@ -81,7 +108,7 @@ def test_a_claim_says_at_once_that_it_is_being_sent() -> None:
 
 def test_the_looks_come_to_an_end_before_the_own_look_is_due() -> None:
     waits = [next_look(look, 15) for look in range(len(LOOKS) + 1)]
-    assert waits == [60, 60, 120, 180, None]
+    assert waits == [240, 180, 240, None]
     assert sum(LOOKS) < PLANNED
     assert next_look(0, 0) == LOOKS[0]
 
@@ -122,3 +149,51 @@ def test_of_every_other_end_azure_itself_is_asked(other: Assessment) -> None:
 def test_nothing_else_is_ended_by_what_resource_graph_shows(held: Operation) -> None:
     assert not proves(held, OWN)
     assert not is_doubtful(held, OWN)
+
+
+FOLLOW = FollowPlanned(first="a1", due=NOW, machines=(planned(1), planned(2)), unit=15, requested_by="w")
+
+
+def test_what_azure_accepted_is_known_by_the_message_alone() -> None:
+    sent = claim(planned(1), "w", NOW + TICK)
+    kept, _ = answered(sent, Accepted(url="u", result_url="r", retry_after=15), NOW + 2 * TICK)
+    told = as_accepted(accepted(planned(1), kept, "etag"), FOLLOW)
+    assert told
+    assert replace(told, url="u", result_url="r", look_at=kept.look_at) == replace(kept, retry_after=15)
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.ACCEPTED])
+def test_of_what_was_not_accepted_the_message_tells_nothing(state: State) -> None:
+    kept = replace(claim(planned(1), "w", NOW), state=state)
+    assert accepted(planned(1), kept, "etag") == planned(1)
+    assert as_accepted(planned(1), FOLLOW) is None
+
+
+def test_one_that_moved_on_elsewhere_has_no_etag_to_tell() -> None:
+    kept = replace(claim(planned(1), "w", NOW), state=State.ACCEPTED)
+    assert accepted(planned(1), kept, "") == planned(1)
+
+
+def test_a_look_that_was_made_is_followed_by_the_next() -> None:
+    assert look_again(FOLLOW, (), None) is None
+    following, wait = look_again(FOLLOW, FOLLOW.machines[:1], None) or (FOLLOW, 0)
+    assert (following.look, following.machines, wait) == (1, FOLLOW.machines[:1], LOOKS[1] * 15)
+    assert look_again(replace(FOLLOW, look=len(LOOKS) - 1), FOLLOW.machines, None) is None
+
+
+def test_a_look_that_the_quota_refused_is_made_again_but_not_for_ever() -> None:
+    message, waits = FOLLOW, []
+    while message.look == 0:
+        message, wait = look_again(message, FOLLOW.machines, 0) or (FOLLOW, 0)
+        waits.append(wait)
+    assert waits == [*[REFUSED_WAIT] * MOST_REFUSED, LOOKS[1] * 15]
+    assert message.refused == MOST_REFUSED, "of all looks together"
+    assert look_again(FOLLOW, FOLLOW.machines, 3) == (replace(FOLLOW, refused=1), 3)
+
+
+def test_others_leave_it_alone_while_it_is_looked_at_together() -> None:
+    item = line(planned(1), NOW)
+    assert item_is_together(item, NOW + HEAL_PLANNED - TICK)
+    assert not item_is_together(item, NOW + HEAL_PLANNED)
+    assert not item_is_together(replace(item, planned=False), NOW)
+    assert timedelta(seconds=PLANNED * 15) + MESSAGE_PATIENCE < HEAL_PLANNED, "then its own look is overdue"
