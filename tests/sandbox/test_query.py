@@ -59,6 +59,26 @@ def names(text: str) -> list[str]:
 def test_conditions(condition: str, expected: list[str]) -> None:
     assert names(f"Resources | where {condition}") == expected
     assert names(f"resources|WHERE {condition}") == expected
+    query = parse(f"resources | where {condition}", COLUMNS)
+    assert all(query.may_touch(row["id"]) for row in ROWS if row["name"] in expected)
+
+
+@pytest.mark.parametrize(
+    ("steps", "folders"),
+    [
+        ("where id startswith '/A/'", ["/a"]),
+        ("where type =~ 'x/vms' and id startswith '/a/1'", ["/a"]),
+        ("where (id startswith '/a/' or id startswith '/b/3') and name =~ 'x'", ["/a", "/b"]),
+        ("where id startswith '/a/' or name =~ 'x'", ["/a", "/b", "/c"]),
+        ("where id contains '/a/'", ["/a", "/b", "/c"]),
+        ("where id startswith '/a/' | where id startswith '/b/'", ["/a"]),
+        ("take 1 | where id startswith '/a/'", ["/a", "/b", "/c"]),
+        ("project id = name | where id startswith '/a/'", ["/a", "/b", "/c"]),
+    ],
+)
+def test_a_query_tells_where_its_rows_can_lie(steps: str, folders: list[str]) -> None:
+    query = parse(f"resources | {steps}", COLUMNS)
+    assert [folder for folder in ("/a", "/b", "/c") if query.may_touch(folder)] == folders
 
 
 @pytest.mark.parametrize(

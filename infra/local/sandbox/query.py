@@ -1,16 +1,13 @@
 """Parses the part of Kusto that the app's Resource Graph queries use; everything else is refused by name."""
 
-import json
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from functools import lru_cache
 
 import msgspec
 
+from infra.local.sandbox.condition import OPERATORS, Condition, Filter, either, every, lookup, reader, text_of, time_of
 from infra.local.sandbox.http import Json, Refusal
-
-Condition = Callable[[Json], bool]
 
 _TOKEN = re.compile(r"\s*(?:'((?:[^'\\]|\\.)*)'|(in~|![A-Za-z]+|[A-Za-z_$][\w$.-]*|\d+|[=!<>~]+|\S))")
 
@@ -22,16 +19,24 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 class Query(msgspec.Struct, frozen=True):
-    """A table's name in lower case, the steps, and the columns that come out."""
+    """A table's name in lower case, the steps, and the columns that come out.
+
+    `below`: what the id of a row that comes out begins with, one of these, in lower case; None: with anything.
+    """
 
     table: str
     stages: tuple[Stage, ...]
     columns: tuple[str, ...]
+    below: tuple[str, ...] | None
 
     def evaluate(self, rows: list[Json]) -> list[Json]:
         for stage in self.stages:
             rows = stage.run(rows)
         return rows
+
+    def may_touch(self, folder: str) -> bool:
+        """Whether a row whose id lies in this folder, in lower case, may come out."""
+        return self.below is None or any(folder.startswith(each) or each.startswith(folder) for each in self.below)
 
 
 class _Token(msgspec.Struct, frozen=True):
@@ -52,21 +57,6 @@ def refuse(what: str) -> Refusal:
     return refusal
 
 
-def lookup(row: Json, path: str) -> object:
-    """A column or a member inside one, by dotted path; None where there is nothing."""
-    value: object = row
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def text_of(value: object) -> str:
-    """How Kusto compares a dynamic value with a string."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
 def _tokens(text: str) -> list[_Token]:
     found = []
     position = 0
@@ -80,32 +70,6 @@ def _tokens(text: str) -> list[_Token]:
     return found
 
 
-def _time(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _same(left: str, right: str) -> bool:
-    return left.lower() == right.lower()
-
-
-def _has(left: str, right: str) -> bool:
-    """Kusto's `has`: the term stands alone between characters that are no letters or digits."""
-    return re.search(rf"(?<![a-z0-9]){re.escape(right.lower())}(?![a-z0-9])", left.lower()) is not None
-
-
-_OPERATORS: dict[str, Callable[[str, str], bool]] = {
-    "=~": _same,
-    "!~": lambda left, right: not _same(left, right),
-    "startswith": lambda left, right: left.lower().startswith(right.lower()),
-    "has": _has,
-    "!has": lambda left, right: not _has(left, right),
-    "contains": lambda left, right: right.lower() in left.lower(),
-}
-
-
 class _Parser:
     """Recursive descent, one method a rule of the grammar."""
 
@@ -113,60 +77,71 @@ class _Parser:
         self._tokens = tokens
         self._next = 0
         self._columns = tuple(columns)
+        self._below: tuple[str, ...] | None = None
 
     def query(self) -> Query:
         table = self._word().lower()
-        stages = []
+        stages: list[Stage] = []
         while self._peek() is not None:
             self._expect("|")
-            stages.append(self._stage())
-        return Query(table, tuple(stages), self._columns)
+            stages.append(self._stage(first=not stages))
+        return Query(table, tuple(stages), self._columns, self._below)
 
-    def _stage(self) -> Stage:
+    def _stage(self, *, first: bool) -> Stage:
         operator = self._word()
-        rules = {"where": self._where, "project": self._project, "order": self._order, "take": self._take}
-        rules["limit"] = self._take
+        rules = {
+            "where": lambda: self._where(first=first),
+            "project": self._project,
+            "order": self._order,
+            "take": self._take,
+            "limit": self._take,
+        }
         rule = rules.get(operator.lower())
         if rule is None:
             raise refuse(f"the operator '{operator}' is not served by this sandbox")
         return rule()
 
-    def _where(self) -> Stage:
+    def _where(self, *, first: bool) -> Stage:
         condition = self._either()
-        return Stage(lambda rows: [row for row in rows if condition(row)])
+        if first:  # later the columns may be others, or some rows are taken already
+            self._below = condition.below
+        holds = condition.holds
+        return Stage(lambda rows: [row for row in rows if holds(row)])
 
-    def _either(self) -> Condition:
+    def _either(self) -> Filter:
         parts = [self._both()]
         while self._skip("or"):
             parts.append(self._both())
-        return lambda row: any(part(row) for part in parts)
+        return either(parts)
 
-    def _both(self) -> Condition:
+    def _both(self) -> Filter:
         parts = [self._single()]
         while self._skip("and"):
             parts.append(self._single())
-        return lambda row: all(part(row) for part in parts)
+        return every(parts)
 
-    def _single(self) -> Condition:
+    def _single(self) -> Filter:
         if self._skip("("):
             condition = self._either()
             self._expect(")")
             return condition
         return self._comparison()
 
-    def _comparison(self) -> Condition:
+    def _comparison(self) -> Filter:
         if self._skip("todatetime"):
-            return self._since()
+            return Filter(self._since())
         column = self._column()
+        read = reader(column)
         operator = self._word().lower()
         if operator == "in~":
             wanted = {value.lower() for value in self._literals()}
-            return lambda row: text_of(lookup(row, column)).lower() in wanted
-        compare = _OPERATORS.get(operator)
+            return Filter(lambda row: read(row).lower() in wanted)
+        compare = OPERATORS.get(operator)
         if compare is None:
             raise refuse(f"the comparison '{operator}' is not served by this sandbox")
         value = self._literal()
-        return lambda row: compare(text_of(lookup(row, column)), value)
+        below = (value.lower(),) if (column, operator) == ("id", "startswith") else None
+        return Filter(lambda row: compare(read(row), value), below)
 
     def _since(self) -> Condition:
         """`todatetime(column) >= todatetime('...')`: what is no time compares as false, as Kusto's null does."""
@@ -174,11 +149,11 @@ class _Parser:
         column = self._column()
         for word in (")", ">=", "todatetime", "("):
             self._expect(word)
-        wanted = _time(self._literal())
+        wanted = time_of(self._literal())
         self._expect(")")
         if wanted is None:
             raise refuse("'todatetime' needs a time")
-        return lambda row: (seen := _time(text_of(lookup(row, column)))) is not None and seen >= wanted
+        return lambda row: (seen := time_of(text_of(lookup(row, column)))) is not None and seen >= wanted
 
     def _project(self) -> Stage:
         chosen = dict([self._projected()])
