@@ -6,11 +6,13 @@ Row `request|id` remembers which run a run-now request made, row `now` the last 
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.domain.maintenance_id import ConfigurationId
+from shared.domain.phase import Phase
 from shared.domain.resource_id import encode_key
 from shared.domain.summary import Summary
-from shared.store.table import Insert, Merge, Replace, Row, Table, Value
+from shared.store.table import Conflict, Insert, Merge, Replace, Row, Table, Value
 
 _ALL, _NOW = "all", "now"
 _AFTER_RUNS = ":"  # the character after "9"
@@ -33,8 +35,20 @@ class RunList:
     def save(self, configuration: ConfigurationId, summary: Summary) -> None:
         text = msgspec.json.encode(summary).decode()
         own, every = _key(summary.start), f"{_key(summary.start)}|{encode_key(summary.id)}"
-        self._table.write(Merge(Row(partition=configuration.key, key=own, values={"summary": text})))
-        self._table.write(Merge(Row(partition=_ALL, key=every, values={"summary": text})))
+        for partition, key in ((configuration.key, own), (_ALL, every)):
+            self._show(Row(partition=partition, key=key, values={"summary": text}), summary.phase is Phase.CLOSED)
+
+    def _show(self, row: Row, is_closed: bool) -> None:
+        """How a run closed stands, whatever a step that was held up tells later."""
+        if is_closed:
+            self._table.write(Merge(row))
+            return
+        while (before := self._table.get(row.partition, row.key)) is None or not _is_closed(before):
+            try:
+                self._table.write(Replace(replace(row, etag=before.etag)) if before else Insert(row))
+            except Conflict:
+                continue  # another step was quicker: look again
+            return
 
     def page(self, configuration: ConfigurationId | None, first: str, size: int) -> tuple[list[Summary], str]:
         """Up to `size` runs, of one configuration or of all, newest first, and the row to go on from, "" at the end."""
@@ -62,6 +76,10 @@ class RunList:
         now = Row(partition=partition, key=_NOW, values=values, etag=last.etag)
         own = Row(partition=partition, key=_request(request), values=values)
         self._table.transact([Replace(now) if last.etag else Insert(now), Merge(own)])
+
+
+def _is_closed(row: Row) -> bool:
+    return _summary(row).phase is Phase.CLOSED
 
 
 def _key(start: datetime) -> str:

@@ -97,3 +97,11 @@ def test_machines_of_a_run_by_pages(table: Table) -> None:
     rest, end = runs.page(RUN, place, 3)
     assert [each.machine for each in [*first, *rest]] == [run_machine(number).machine for number in range(5)]
     assert (len(first), end) == (3, "")
+
+
+def test_a_closed_run_is_not_shown_as_open_again_by_a_step_that_was_held_up(listed: RunList) -> None:
+    listed.save(ADDRESS, replace(of(NOW), phase=Phase.CLOSED))
+    listed.save(ADDRESS, of(NOW))
+    for configuration in (ADDRESS, None):
+        (only,), _ = listed.page(configuration, "", 10)
+        assert only.phase is Phase.CLOSED
