@@ -79,3 +79,27 @@ def test_a_change_that_cannot_be_is_refused_and_nothing_changes(
     assert change(world, verb, machine["id"], **more).status == status
     assert ids(world) == before
     assert change(world, "delete", machine["id"] + "-no").status == 404
+
+
+def test_a_vm_loses_its_agent_or_the_right_to_extensions_and_its_page_says_so(world: World) -> None:
+    machine = next(m for m in world.get("/sandbox/fleet") if m["kind"] == "AzureVM" and m["script"] == "healthy")
+    page = f"{machine['id']}?api-version=2025-04-01&$expand=instanceView"
+
+    def facts() -> tuple[str, bool]:
+        properties = world.get(page)["properties"]
+        (status,) = properties["instanceView"]["vmAgent"]["statuses"]
+        return status["displayStatus"], properties["osProfile"]["allowExtensionOperations"]
+
+    assert facts() == ("Ready", True)
+    assert change(world, "stopAgent", machine["id"]).status == 200
+    assert facts() == ("Not Ready", True)
+    assert change(world, "forbidExtensions", machine["id"]).status == 200
+    assert facts() == ("Not Ready", False)
+
+
+def test_vms_of_an_availability_set_tell_their_update_domain(world: World) -> None:
+    together = [each for each in world.get("/sandbox/fleet") if each["availability_set"]]
+    for machine in together:
+        view = world.get(f"{machine['id']}/instanceView?api-version=2025-04-01")
+        assert view["platformUpdateDomain"] == machine["update_domain"]
+    assert len({each["update_domain"] for each in together}) > 1

@@ -73,6 +73,8 @@ def _machine(machine: Machine) -> Json:
         "os": spec.system.os,
         "subscription": spec.place.subscription,
         "script": spec.script.value,
+        "availability_set": spec.availability_set,
+        "update_domain": spec.update_domain if spec.availability_set else None,
         "slow": spec.script is Script.SLOW,
         "real_guest": machine.guest.blocking,
         "pending": _pending(machine),

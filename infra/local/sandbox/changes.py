@@ -1,4 +1,5 @@
-"""What becomes of machines while somebody watches: they are deleted, moved, renamed, re-created, cloned on request."""
+"""What becomes of machines while somebody watches: they are deleted, moved, renamed, re-created, cloned on request;
+a VM's agent stops answering, or somebody forbids extensions on it."""
 
 import copy
 
@@ -10,9 +11,12 @@ from infra.local.sandbox.http import Json, Refusal
 from infra.local.sandbox.machine import Machine, Place, Spec
 from infra.local.sandbox.state import State
 
+_TROUBLES = {"stopAgent": "agent_answers", "forbidExtensions": "takes_extensions"}
+
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`verb`: delete, move, rename, recreate or clone. `group`: where to move to; `name`: of what is new."""
+    """`verb`: delete, move, rename, recreate, clone, stopAgent or forbidExtensions. `group`: where to move to; `name`:
+    of what is new."""
 
     verb: str
     machine: str
@@ -32,6 +36,9 @@ def change(state: State, body: Json) -> Json:
     machine = state.find(wanted.machine)
     if machine is None:
         raise Refusal(404, "ResourceNotFound", f"There is no machine '{wanted.machine}'.")
+    if wanted.verb in _TROUBLES:
+        setattr(machine, _TROUBLES[wanted.verb], False)
+        return {"id": machine.spec.id}
     made = _made(state, machine, wanted)
     if wanted.verb != "clone":
         state.remove(machine)
@@ -55,7 +62,8 @@ def _made(state: State, machine: Machine, wanted: Change) -> Machine | None:
         case "recreate":
             again = seeded_guid(state.config.seed, "recreated", spec.id, spec.vm_id)
             return Machine(replace(spec, vm_id=again), copy.deepcopy(machine.guest))
-    raise Refusal(400, "InvalidChange", f"'{wanted.verb}' is none of delete, move, rename, recreate, clone.", "verb")
+    verbs = ", ".join(("delete", "move", "rename", "recreate", "clone", *_TROUBLES))
+    raise Refusal(400, "InvalidChange", f"'{wanted.verb}' is none of {verbs}.", "verb")
 
 
 def _new(state: State, spec: Spec) -> Spec:

@@ -11,6 +11,8 @@ from infra.local.sandbox.reports import AssessmentReport, InstallationReport
 from infra.local.sandbox.scripts import SLOW_FACTOR, Script
 from infra.local.sandbox.systems import System
 
+UPDATE_DOMAINS = 5
+"""Of an availability set when nobody says how many. Source: "Availability sets overview", virtual machines."""
 VM_TYPE = "Microsoft.Compute/virtualMachines"
 ARC_TYPE = "Microsoft.HybridCompute/machines"
 
@@ -70,6 +72,11 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.place.group_id}/providers/{self.type}/{self.name}"
 
     @property
+    def update_domain(self) -> int:
+        """Of a VM in an availability set."""
+        return int(self.vm_id[:8], 16) % UPDATE_DOMAINS
+
+    @property
     def factor(self) -> float:
         return SLOW_FACTOR if self.script is Script.SLOW else 1.0
 
@@ -83,6 +90,8 @@ class Machine:
         self.inside = Lock()
         """Held while a real system is at work: its package manager serves one caller at a time."""
         self.foreign_seen = False
+        self.agent_answers = True
+        self.takes_extensions = True
         self.assessment: AssessmentReport | None = None
         self.installation: InstallationReport | None = None
 

@@ -14,7 +14,7 @@ _POWER = {"running": "VM running", "stopped": "VM stopped", "deallocated": "VM d
 def vm_model(machine: Machine) -> Json:
     """VirtualMachine, without the instance view."""
     spec = machine.spec
-    body = {**_head(spec), "tags": dict(spec.tags), "properties": _properties(spec)}
+    body = {**_head(spec), "tags": dict(spec.tags), "properties": _properties(machine)}
     if spec.zone:
         body["zones"] = [spec.zone]
     return body
@@ -41,7 +41,7 @@ def instance_view(machine: Machine, now: datetime) -> Json:
     ]
     view: Json = {"hyperVGeneration": "V2", "isVMInStandbyPool": False, "disks": _disks(machine.spec)}
     if machine.spec.availability_set:
-        view |= {"platformUpdateDomain": 0, "platformFaultDomain": 0}
+        view |= {"platformUpdateDomain": machine.spec.update_domain, "platformFaultDomain": 0}
     if machine.power == "running":
         view |= _inside(machine, now)
     patches = {**patch_status(machine.assessment, machine.installation), "configurationStatuses": _configured(machine)}
@@ -52,12 +52,13 @@ def _head(spec: Spec) -> Json:
     return {"id": spec.id, "name": spec.name, "type": spec.type, "location": spec.place.location}
 
 
-def _properties(spec: Spec) -> Json:
+def _properties(machine: Machine) -> Json:
+    spec = machine.spec
     properties: Json = {
         "vmId": spec.vm_id,
         "hardwareProfile": {"vmSize": spec.size},
         "storageProfile": _storage(spec),
-        "osProfile": _os_profile(spec),
+        "osProfile": {**_os_profile(spec), "allowExtensionOperations": machine.takes_extensions},
         "networkProfile": {"networkInterfaces": [{"id": _sibling(spec, "Microsoft.Network/networkInterfaces", "nic")}]},
         "diagnosticsProfile": {"bootDiagnostics": {"enabled": True}},
         "provisioningState": "Succeeded",
@@ -109,15 +110,18 @@ def _os_profile(spec: Spec) -> Json:
         patches["enableHotpatching"] = spec.settings.hotpatching
         automatic = spec.settings.mode != "Manual"
         windows = {"provisionVMAgent": True, "enableAutomaticUpdates": automatic, "patchSettings": patches}
-        return {**profile, "windowsConfiguration": windows, "allowExtensionOperations": True}
+        return {**profile, "windowsConfiguration": windows}
     linux = {"disablePasswordAuthentication": True, "provisionVMAgent": True, "patchSettings": patches}
-    return {**profile, "linuxConfiguration": linux, "allowExtensionOperations": True}
+    return {**profile, "linuxConfiguration": linux}
 
 
 def _inside(machine: Machine, now: datetime) -> Json:
     system = machine.spec.system
     agent = "2.7.41491.1137" if system.os == "Windows" else "2.11.1.4"
     ready = {**_status("ProvisioningState/succeeded", "Ready", now), "message": "Guest Agent is running"}
+    if not machine.agent_answers:
+        said = "VM status blob is found but not yet populated."
+        ready = {**_status("ProvisioningState/Unavailable", "Not Ready", now), "message": said}
     return {
         "computerName": machine.spec.name[:15],
         "osName": system.name,
