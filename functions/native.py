@@ -10,7 +10,7 @@ from shared.domain.errors import invalid
 
 blueprint = func.Blueprint()
 MOST_SUBSCRIPTIONS = 100  # named in one call (ours)
-_SUBSCRIPTION = re.compile(r"[0-9a-fA-F-]{36}")
+SUBSCRIPTION = re.compile(r"[0-9a-fA-F-]{36}")
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,7 +29,7 @@ def _import(call: Call) -> func.HttpResponse:
     from shared.workflows.native import import_native
 
     wanted, built = read_json(call, Wanted).subscriptions, call.services
-    if len(wanted) > MOST_SUBSCRIPTIONS or not all(_SUBSCRIPTION.fullmatch(each) for each in wanted):
+    if len(wanted) > MOST_SUBSCRIPTIONS or not all(SUBSCRIPTION.fullmatch(each) for each in wanted):
         raise invalid("subscriptions", f"subscriptions takes at most {MOST_SUBSCRIPTIONS} subscription ids.")
     chosen = [each.lower() for each in wanted] or list(built.settings.subscriptions)
     return reply(msgspec.to_builtins(import_native(built.azure, built.store, chosen)))

@@ -1,12 +1,16 @@
 """The app's settings; the only reader of the environment. A wrong one is refused at first use, by name."""
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 
 import msgspec
 
 ARM = "https://management.azure.com"
+LONGEST_NAME = 200  # characters of the deployment's name (ours); it stands in a tag, whose value has 256 at most
+_ACCOUNT = re.compile(r"(?:^|;)\s*AccountName=([^;]+)", re.IGNORECASE)
+_EMULATED = "devstoreaccount1"  # the emulator's account, whose connection string need not name it
 
 
 class SettingError(Exception):
@@ -18,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     storage: str
     base_url: str
+    deployment: str
     arm_endpoint: str
     arm_audience: str
     identity: str
@@ -30,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 NAMES = {
     "storage": "AzureWebJobsStorage",
     "base_url": "OUM_BASE_URL",
+    "deployment": "OUM_DEPLOYMENT",
     "arm_endpoint": "OUM_ARM_ENDPOINT",
     "arm_audience": "OUM_ARM_AUDIENCE",
     "identity": "AZURE_CLIENT_ID",
@@ -45,6 +51,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         storage=_required(environment, "storage", "the storage account's connection string"),
         base_url=_required(environment, "base_url", "the app's own public URL, for example https://updates.contoso.com").rstrip("/"),
+        deployment=_deployment(environment),
         arm_endpoint=environment.get(NAMES["arm_endpoint"]) or ARM,
         arm_audience=environment.get(NAMES["arm_audience"]) or ARM,
         identity=environment.get(NAMES["identity"], ""),
@@ -60,6 +67,15 @@ def _required(environment: Mapping[str, str], field: str, what: str) -> str:
     if not value:
         raise SettingError(f"The setting {NAMES[field]} is missing: write {what} there.")
     return value
+
+
+def _deployment(environment: Mapping[str, str]) -> str:
+    """The name by which deployments tell each other apart; without one the storage account's, which nobody shares."""
+    account = _ACCOUNT.search(environment.get(NAMES["storage"], ""))
+    name = environment.get(NAMES["deployment"], "") or (account[1].strip() if account else _EMULATED)
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise SettingError(f"The setting {NAMES['deployment']} must be a name of at most {LONGEST_NAME} characters.")
+    return name
 
 
 def _list(text: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ The identity SDK and the tables of maintenance configurations are imported insid
 
 import uuid
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -47,7 +47,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 def services() -> Services:
     """Raises SettingError. A failure is not remembered: the next call tries again."""
     settings = read_settings()
-    azure = Azure(settings.arm_endpoint, settings.arm_audience, lambda: _identity(settings.identity), Clock())
+    login = partial(_identity, settings.identity)
+    azure = Azure(settings.arm_endpoint, settings.arm_audience, login, Clock(), settings.deployment)
     return Services(settings=settings, azure=azure, store=open_store(settings.storage))
 
 

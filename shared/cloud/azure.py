@@ -43,11 +43,15 @@ class Departure:
 
 
 class Azure:
-    """One identity's view of Azure. `transport` replaces the wire, for tests."""
+    """One identity's view of Azure, and the name by which other deployments know this one.
+
+    `transport` replaces the wire, for tests.
+    """
 
     def __init__(self, endpoint: str, audience: str, credential: Callable[[], TokenCredential], clock: Clock,
-                 transport: HttpTransport[Any, Any] | None = None) -> None:  # fmt: skip
+                 deployment: str, transport: HttpTransport[Any, Any] | None = None) -> None:  # fmt: skip
         self.endpoint = endpoint.rstrip("/")
+        self.deployment = deployment
         self.clock = clock
         self._scope = f"{audience.rstrip('/')}/.default"
         self._credential = lru_cache(maxsize=1)(credential)

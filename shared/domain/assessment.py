@@ -66,7 +66,10 @@ def _watch(record: Record, oldest: timedelta, now: datetime) -> Watch | None:
 def _is_under_way(record: Record, now: datetime) -> bool:
     if record.planned and now < record.planned + PLAN_LIFE:
         return True
-    return record.refusal is not None and now < record.refusal.at + REFUSAL_PAUSE
+    refusal = record.refusal
+    if refusal is None or refusal.reason.code == "OwnedElsewhere":
+        return False  # the machine is not to blame, and as soon as the subscription is ours it is looked at
+    return now < refusal.at + REFUSAL_PAUSE
 
 
 def is_stale(record: Record, oldest: timedelta, now: datetime) -> bool:

@@ -12,6 +12,7 @@ import msgspec
 
 from shared.domain.agenda import HEAL_EVERY, Item, ItemKind
 from shared.domain.fleet import Subscription
+from shared.domain.owner import Mark
 from shared.domain.poison import Poison
 
 # How often each timer fires; a test compares them with the triggers' own schedules.
@@ -47,6 +48,7 @@ class Check(StrEnum):
     BUCKETS = "buckets"
     TIMERS = "timers"
     INVENTORY = "inventory"
+    OWNERS = "owners"
     INDEX = "index"
 
 
@@ -90,6 +92,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     up_since: datetime | None
     subscriptions: tuple[Subscription, ...]
     index_as_of: datetime | None = None
+    marks: tuple[Mark, ...] = ()
     unread: frozenset[Check] = frozenset()
 
 
@@ -206,6 +209,23 @@ def _index(_: Facts, __: datetime) -> Iterator[Problem]:
     return iter(())
 
 
+def _owners(facts: Facts, _: datetime) -> Iterator[Problem]:
+    for each in facts.marks:
+        if each.is_elsewhere:
+            text = (
+                f"The deployment '{each.owner}' drives the subscription {each.subscription}, so nothing is started in "
+                "it from here: leave it out of this one's settings, or take it over "
+                f"(POST /fleet/owners/{each.subscription}/take)."
+            )
+            yield Problem(check=Check.OWNERS, code="OwnedElsewhere", message=text, target=each.subscription)
+        elif each.reason:
+            text = (
+                f"Subscription {each.subscription}: {each.reason.message} ({each.reason.detail}) Work goes on; let the "
+                "app read and write the subscription's tags (role Tag Contributor) to keep other deployments away."
+            )
+            yield Problem(check=Check.OWNERS, code=each.reason.code, message=text, target=each.subscription)
+
+
 _JUDGES: dict[Check, Callable[[Facts, datetime], Iterator[Problem]]] = {
     Check.QUEUES: _queues,
     Check.AGENDA: _agenda,
@@ -215,6 +235,7 @@ _JUDGES: dict[Check, Callable[[Facts, datetime], Iterator[Problem]]] = {
     Check.TIMERS: _timers,
     Check.INVENTORY: _inventory,
     Check.INDEX: _index,
+    Check.OWNERS: _owners,
 }
 _SENTENCES: dict[Check, Callable[[Facts], str]] = {
     Check.QUEUES: lambda facts: f"{sum(facts.queues.values())} messages wait on {len(facts.queues)} queues.",
@@ -232,6 +253,10 @@ _SENTENCES: dict[Check, Callable[[Facts], str]] = {
         f"Pages and counts show the fleet as of {_at(facts.index_as_of)}."
         if facts.index_as_of
         else "Pages and counts show nothing yet: the fleet's index was never built."
+    ),
+    Check.OWNERS: lambda facts: (
+        f"{sum(each.reason is None for each in facts.marks)} of {len(facts.marks)} subscriptions are marked as driven "
+        "by this deployment."
     ),
 }
 

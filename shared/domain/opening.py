@@ -157,7 +157,7 @@ def part_of(
     )
     if why is None:
         return part
-    return _ended(part, why, now)
+    return left_out(part, why, now)
 
 
 def _left_out(configuration: Configuration, record: Record, run: Run) -> Reason | None:
@@ -187,6 +187,7 @@ def _slower(record: Record, window: Occurrence) -> timedelta:
     return max(timedelta(), min(last.ended - last.started, (window.end - window.start) / 2) - _USUAL)
 
 
-def _ended(part: RunMachine, why: Reason, now: datetime) -> RunMachine:
+def left_out(part: RunMachine, why: Reason, now: datetime) -> RunMachine:
+    """Its end before the run has begun."""
     aside = why.code in ("SystemNotPatched", "UpdatedThroughCluster")
     return replace(part, step=Step.ENDED, outcome=Outcome.NOT_STARTED, reason=why, ended=now, aside=aside)

@@ -1,4 +1,4 @@
-"""Table `fleet`: the directory of resource groups, how each subscription's inventory went, and when timers ran."""
+"""Table `fleet`: the directory of resource groups, subscriptions with their owner markers, and when timers ran."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -6,10 +6,11 @@ from datetime import datetime
 import msgspec
 
 from shared.domain.fleet import Subscription
+from shared.domain.owner import Mark
 from shared.domain.resource_id import encode_key
 from shared.store.table import LARGEST_BATCH, Merge, Row, Table
 
-_SCOPES, _SUBSCRIPTIONS, _TIMERS, _PLANNER = "scopes", "subscriptions", "timers", "planner"
+_SCOPES, _SUBSCRIPTIONS, _TIMERS, _PLANNER, _MARKS = "scopes", "subscriptions", "timers", "planner", "marks"
 
 
 class Fleet:
@@ -61,6 +62,20 @@ class Fleet:
         return [
             msgspec.json.decode(str(r.values["value"]), type=Subscription) for r in self._table.scan(_SUBSCRIPTIONS)
         ]
+
+    def save_mark(self, mark: Mark) -> None:
+        """What Azure said last of a subscription's owner marker."""
+        self._merge(_MARKS, encode_key(mark.subscription), mark)
+
+    def mark(self, subscription: str) -> Mark | None:
+        row = self._table.get(_MARKS, encode_key(subscription))
+        return msgspec.json.decode(str(row.values["value"]), type=Mark) if row else None
+
+    def marks(self) -> dict[str, Mark]:
+        """Of every subscription, by its id."""
+        rows = self._table.scan(_MARKS)
+        marks = [msgspec.json.decode(str(row.values["value"]), type=Mark) for row in rows]
+        return {mark.subscription: mark for mark in marks}
 
     def timer_ran(self, name: str, now: datetime) -> None:
         """With the instant of its first time, which stays."""

@@ -77,6 +77,10 @@ class Machines:
     def set_refusal(self, address: MachineId, refusal: Refusal) -> None:
         self._set(address, {"refusal": _text(refusal), "planned": NOTHING})
 
+    def set_refusals(self, scope: str, machines: Sequence[Machine], refusal: Refusal) -> None:
+        """The same of these machines of one resource group."""
+        self._merge(scope, [(machine.address, {"refusal": _text(refusal), "planned": NOTHING}) for machine in machines])
+
     def set_installation(self, address: MachineId, installation: Installation) -> None:
         self._set(address, {"installation": _text(installation)})
 

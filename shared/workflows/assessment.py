@@ -12,17 +12,18 @@ from shared.cloud.clock import Clock
 from shared.domain.agenda import HEAL_EVERY, Item, ItemKind
 from shared.domain.assessment import PLAN_AHEAD, PLAN_TIME, plan_assessment
 from shared.domain.errors import RequestError, not_found
-from shared.domain.machine import Kind, Machine, Record
+from shared.domain.machine import Kind, Machine, Record, Refusal
 from shared.domain.messages import CountFleet, Planned, StartAssessment, StartPlanned
 from shared.domain.operation import Operation, State, claim_assessment, is_turned_away
 from shared.domain.planned import Paced, first_tended, last_slot, starts
-from shared.domain.reason import reason
+from shared.domain.reason import Reason, reason
 from shared.domain.request import SAME_REQUEST, attempt_id, days
-from shared.domain.resource_id import MachineId, parse_machine_id
+from shared.domain.resource_id import MachineId, encode_key, parse_machine_id
 from shared.store.operations import Held
 from shared.store.store import Store
 from shared.store.table import Conflict
 from shared.workflows.identity import ended_as_lost, is_held
+from shared.workflows.owner import refuse_elsewhere, until_owned
 from shared.workflows.sending import go_on, send, when_due
 
 log = logging.getLogger(__name__)
@@ -52,20 +53,33 @@ def _due(
     store: Store, oldest: timedelta, clock: Clock, new_id: Callable[[], str], failed: list[Exception]
 ) -> Iterator[Paced]:
     """What is due, as it is read. Failures of single resource groups are added to `failed`, for the caller to raise."""
-    began = clock.now()
+    began, marks = clock.now(), store.fleet.marks()
+    elsewhere = {encode_key(each.subscription): each.reason for each in marks.values() if each.is_elsewhere}
     for scope in _from_where_it_stopped(store):
         if clock.now() - began > PLAN_TIME:
             store.fleet.save_planner(scope)
             log.warning("assessments planned in part next=%s", scope)
             return
+        why, now = elsewhere.get(scope.partition("|")[0]), clock.now()
         try:
-            paced = _plan(store, scope, oldest, clock.now(), new_id)
+            paced = _leave_out(store, scope, why, now) if why else _plan(store, scope, oldest, now, new_id)
         except Exception as failure:  # noqa: BLE001 - raised by plan_assessments, when the others are on their way
             log.warning("assessments not planned scope=%s", scope)
             failed.append(failure)
             continue
         yield from paced
     store.fleet.save_planner("")
+
+
+def _leave_out(store: Store, scope: str, why: Reason, now: datetime) -> list[Paced]:
+    """Each machine of the resource group is told, once; nobody else tells it."""
+    told = [record for record in store.machines.in_scope(scope) if not record.deleted and not _is_told(record, why)]
+    store.machines.set_refusals(scope, [record.machine for record in told], Refusal(at=now, reason=why))
+    return []
+
+
+def _is_told(record: Record, why: Reason) -> bool:
+    return record.refusal is not None and record.refusal.reason.code == why.code
 
 
 def _from_where_it_stopped(store: Store) -> Iterator[str]:
@@ -94,10 +108,13 @@ def _plan(store: Store, scope: str, oldest: timedelta, now: datetime, new_id: Ca
 def request_assessment(store: Store, address: MachineId, who: str, request_id: str, now: datetime) -> Operation:
     """Claim a machine for an assessment asked for now.
 
-    Raises RequestError: 404 for an unknown machine, 409 when it is busy or cannot be assessed by itself.
+    Raises RequestError: 404 for an unknown machine, 409 when it is busy, cannot be assessed by itself, or another
+    deployment drives its subscription.
     """
     record = known_machine(store, address)
     attempt, same = same_request(store, address, "assessPatches", request_id, now)
+    if same is None:
+        refuse_elsewhere(store, address.subscription)
     if same or is_held(store, record):
         return same or same_or_busy(store, address, attempt)
     ((machine, slot),) = _paced(store, [record.machine], now)
@@ -129,9 +146,10 @@ def start_assessment(azure: Azure, store: Store, message: StartAssessment) -> No
         if ended_as_lost(store, record, held, now):
             return
         held, wait = when_due(store, record, held, now)
-        if wait:
-            store.queues.send(message, wait)
-        else:
+        pause = wait or until_owned(azure, store, held)
+        if pause:
+            store.queues.send(message, pause)
+        elif pause is not None:
             send(azure, store, record, held,
                  lambda leave_by: patches.assess(azure, address, operation.attempt, leave_by))  # fmt: skip
     except Conflict:

@@ -76,5 +76,6 @@ def _facts(store: Store, now: datetime) -> Facts:
         up_since=min(store.fleet.first_timers().values(), default=None),
         subscriptions=tuple(store.fleet.subscriptions()),
         index_as_of=head.as_of if head else None,
+        marks=tuple(store.fleet.marks().values()),
         unread=frozenset(check for check, more in goes_on.items() if more),
     )

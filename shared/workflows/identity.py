@@ -1,17 +1,13 @@
 """Operations whose machine is gone, was moved, or was re-created while they were under way."""
 
-import logging
 from datetime import datetime
 
 from shared.domain.identity import loss
-from shared.domain.machine import Outcome, Record
-from shared.domain.operation import OperationKind, end
+from shared.domain.machine import Record
 from shared.domain.resource_id import parse_machine_id
 from shared.store.operations import Held
 from shared.store.store import Store
-from shared.workflows.sending import go_on, record_unstarted
-
-log = logging.getLogger(__name__)
+from shared.workflows.sending import end_unstarted
 
 
 def is_held(store: Store, record: Record) -> bool:
@@ -40,9 +36,5 @@ def ended_as_lost(store: Store, record: Record, held: Held, now: datetime) -> bo
     why = loss(record, held.operation.claimed)
     if why is None:
         return False
-    ended = end(held.operation, Outcome.NOT_STARTED, why, now)
-    if ended.kind is OperationKind.ASSESSMENT:
-        record_unstarted(store, ended)  # an installation's end is recorded by its run
-    go_on(store, store.operations.save(held, ended).operation, 0)
-    log.info("operation not started machine=%s attempt=%s reason=%s", ended.machine, ended.attempt, why.code)
+    end_unstarted(store, held, why, now)
     return True

@@ -31,6 +31,7 @@ from shared.store.store import Store
 from shared.store.table import Conflict
 from shared.workflows.assessment import bring_forward, known_machine, same_or_busy, same_request
 from shared.workflows.identity import ended_as_lost, is_held
+from shared.workflows.owner import refuse_elsewhere, until_owned
 from shared.workflows.precondition import is_fit
 from shared.workflows.sending import send, when_due
 
@@ -42,11 +43,14 @@ def request_installation(
 ) -> Operation:  # fmt: skip
     """Open a run for one machine and claim the machine for it.
 
-    Raises RequestError: 400 naming a wrong field, 404 for an unknown machine, 409 when it is busy or cannot be patched.
+    Raises RequestError: 400 naming a wrong field, 404 for an unknown machine, 409 when it is busy, cannot be
+    patched, or another deployment drives its subscription.
     """
     record = known_machine(store, address)
     request = _read(record, body)
     run_id, same = same_request(store, address, "installPatches", request_id, now)
+    if same is None:
+        refuse_elsewhere(store, address.subscription)
     if same or is_held(store, record):
         return same or _turned_away(store, record, run_id, now)
     wanted = install_now(run_id, request, record.machine.os, who, now)
@@ -77,8 +81,11 @@ def start_installation(azure: Azure, store: Store, message: StartInstallation, l
         if ended_as_lost(store, record, held, now):
             return
         held, wait = when_due(store, record, held, now)
-        if wait:
-            _wait(store, message, machine, wait, now)
+        pause = wait or until_owned(azure, store, held)
+        if pause is None:
+            return
+        if pause:
+            _wait(store, message, machine, pause, now)
         elif loaded.run.plan is None or is_fit(azure, store, record, held, machine.vm_id):
             send(azure, store, record, held, lambda leave_by: _install(azure, asked, machine, leave_by))
     except Conflict:

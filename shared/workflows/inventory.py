@@ -21,6 +21,7 @@ from shared.domain.logline import logline
 from shared.domain.machine import Machine, Record
 from shared.domain.messages import CountFleet, ListSubscription, SweepMachines
 from shared.store.store import Store
+from shared.workflows.owner import look_again
 
 log = logging.getLogger(__name__)
 # Seconds after which a caller may ask again where Azure named none (ours).
@@ -81,6 +82,7 @@ def sweep_inventory(azure: Azure, store: Store, message: SweepMachines) -> None:
     store.fleet.save_subscriptions([each.subscription for each in swept if not each.doubts])
     doubts = {each.subscription.id: each.doubts for each in swept if each.doubts}
     _list(store, {**doubts, **dict.fromkeys(unwritten, "")}, message.asked)
+    look_again(azure, store, message.subscriptions)
     wrote = sum(each.wrote for each in swept)
     if wrote:
         store.queues.send(CountFleet())

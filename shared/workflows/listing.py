@@ -19,6 +19,7 @@ from shared.domain.messages import CountFleet, ListSubscription
 from shared.domain.reason import reason
 from shared.store.store import Store
 from shared.workflows.inventory import known_machines
+from shared.workflows.owner import ask_owner
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,8 @@ def take_inventory(azure: Azure, store: Store, message: ListSubscription) -> Non
     store.fleet.save_subscription(
         Subscription(id=subscription, at=now, machines=len(listed), listed=now, doubts=message.doubts)
     )
+    if listed and before.listed is None:
+        ask_owner(azure, store, subscription)  # so early that its marker has settled when something is to be started
     if changed or before.listed is None:
         store.queues.send(CountFleet())
     log.info("inventory taken subscription=%s machines=%d written=%d", subscription, len(listed), len(changed))

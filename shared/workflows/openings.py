@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
+import msgspec
+
 from shared.cloud import machines as cloud
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
@@ -25,6 +27,7 @@ from shared.domain.opening import (
     FREEZE,
     SCHEDULE,
     begun,
+    left_out,
     look_at,
     opening_item,
     part_of,
@@ -34,12 +37,14 @@ from shared.domain.opening import (
 )
 from shared.domain.operation import INSTALLATION_GRACE
 from shared.domain.phase import Phase
+from shared.domain.reason import Reason
 from shared.domain.run import MOST_CHANGES, Run, RunMachine, opens, selected, with_next_alarm
 from shared.domain.summary import summary
 from shared.store.runs import Loaded
 from shared.store.store import Store
 from shared.store.table import Conflict
 from shared.workflows.native import patching
+from shared.workflows.owner import ask_owner
 
 log = logging.getLogger(__name__)
 # A window that opens sooner than this gets its message when its configuration is saved (queue.py, LONGEST_DELAY).
@@ -150,8 +155,8 @@ def _select(azure: Azure, store: Store, id_: str) -> None:
         return
     known = {part.machine.lower() for part in loaded.machines}
     records = list(_in_scope(store, configuration))
-    native = _native(azure, loaded.run, records)
-    parts = [_part(azure, configuration, loaded.run, record, native) for record in records]
+    others = _Others(native=_native(azure, loaded.run, records), owners=_owners(azure, store, loaded.run, records))
+    parts = [_part(azure, configuration, loaded.run, record, others) for record in records]
     new = (part for part in parts if part.machine.lower() not in known)
     while batch := tuple(islice(new, MOST_CHANGES)):
         loaded = _save(store, loaded, loaded.run, batch)
@@ -163,11 +168,29 @@ def _select(azure: Azure, store: Store, id_: str) -> None:
     log.info(logline("machines selected", run=id_, machines=len(loaded.machines)))
 
 
+class _Others(msgspec.Struct, frozen=True, kw_only=True):
+    """Who else starts something: assignments of Azure's own, and why a subscription is not ours, by its id."""
+
+    native: Sequence[Assignment]
+    owners: dict[str, Reason]
+
+
+def _is_missed(azure: Azure, run: Run) -> bool:
+    return run.plan is not None and azure.clock.now() > run.plan.begin_by
+
+
+def _owners(azure: Azure, store: Store, run: Run, records: Sequence[Record]) -> dict[str, Reason]:
+    """Subscriptions that another deployment drives. What nobody has marked is marked, and is ours by the opening."""
+    if _is_missed(azure, run):
+        return {}
+    subscriptions = sorted({record.machine.address.subscription for record in records})
+    return {each: why for each in subscriptions if (why := ask_owner(azure, store, each)[0])}
+
+
 def _native(azure: Azure, run: Run, records: Sequence[Record]) -> list[Assignment]:
     """What Azure patches by itself; of no interest any more once the window is missed. Raises CloudError."""
-    is_missed = run.plan is not None and azure.clock.now() > run.plan.begin_by
     subscriptions = sorted({record.machine.address.subscription for record in records})
-    return [] if is_missed or not subscriptions else patching(azure, subscriptions)
+    return [] if _is_missed(azure, run) or not subscriptions else patching(azure, subscriptions)
 
 
 def _save(store: Store, loaded: Loaded, run: Run, machines: tuple[RunMachine, ...]) -> Loaded:
@@ -192,9 +215,7 @@ def _scopes(store: Store, subscriptions: Iterable[str]) -> Iterator[str]:
         yield from store.fleet.scopes(subscription)
 
 
-def _part(
-    azure: Azure, configuration: Configuration, run: Run, record: Record, native: Sequence[Assignment]
-) -> RunMachine:
+def _part(azure: Azure, configuration: Configuration, run: Run, record: Record, others: _Others) -> RunMachine:
     """With its update domain, which only a look at the VM tells; unknown when Azure does not say now."""
     domain = None
     if record.machine.availability_set:
@@ -203,7 +224,9 @@ def _part(
             domain = current.update_domain if current else None
         except CloudError as error:
             log.warning(logline("update domain unknown", machine=record.machine.id, detail=error))
-    return part_of(configuration, run, record, domain, native, azure.clock.now())
+    part = part_of(configuration, run, record, domain, others.native, azure.clock.now())
+    why = others.owners.get(record.machine.address.subscription)
+    return left_out(part, why, azure.clock.now()) if why and not part.is_ended else part
 
 
 def _seconds(span: timedelta) -> int:

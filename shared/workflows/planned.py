@@ -13,7 +13,7 @@ from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
 from shared.domain.assessment import is_stale
 from shared.domain.logline import logline
-from shared.domain.machine import Record
+from shared.domain.machine import Record, Refusal
 from shared.domain.messages import FollowOperation, FollowPlanned, Planned, StartPlanned
 from shared.domain.operation import SENDING_PATIENCE, State, assessed
 from shared.domain.planned import (
@@ -39,6 +39,7 @@ from shared.store.operations import Held
 from shared.store.store import Store
 from shared.store.table import Conflict
 from shared.workflows.identity import is_held_elsewhere
+from shared.workflows.owner import ask_owner
 from shared.workflows.published import news, record_published
 from shared.workflows.sending import go_on, leave
 
@@ -50,7 +51,8 @@ LOOK_AFTER = 15  # Azure's Retry-After where it was not heard, seconds (ours; th
 def start_planned(azure: Azure, store: Store, message: StartPlanned, oldest: timedelta) -> None:
     """Claim and send what this message asks for and is still due; safe to repeat, each attempt is claimed once."""
     wanted = _due_now(store, message, _wanted(azure, store, message, oldest), azure.clock.now())
-    if not wanted:
+    message = replace(message, machines=tuple(each for each, _ in wanted))
+    if not wanted or not _is_ours(azure, store, message):
         return
     began, unit = azure.clock.now(), 0
     store.agenda.add_all([line(each, began) for each, _ in wanted], message.due)
@@ -83,6 +85,19 @@ def _wanted(azure: Azure, store: Store, message: StartPlanned, oldest: timedelta
         else:
             log.info("assessment not started machine=%s attempt=%s reason=NotDue", each.machine, each.attempt)
     return wanted
+
+
+def _is_ours(azure: Azure, store: Store, message: StartPlanned) -> bool:
+    """Whether this deployment may start them now; else the message comes again, or each is told why not."""
+    machines = [parse_machine_id(each.machine) for each in message.machines]
+    why, wait = ask_owner(azure, store, machines[0].subscription)
+    if wait:
+        store.queues.send(message, wait)
+    if why:
+        log.info("assessments not started machines=%d reason=%s", len(machines), why.code)
+        for machine in machines:
+            store.machines.set_refusal(machine, Refusal(at=azure.clock.now(), reason=why))
+    return not (why or wait)
 
 
 def _due_now(store: Store, message: StartPlanned, wanted: list[Wanted], now: datetime) -> list[Wanted]:

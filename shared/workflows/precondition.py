@@ -6,12 +6,11 @@ from shared.cloud import machines as cloud
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
 from shared.domain.logline import logline
-from shared.domain.machine import Outcome, Record
-from shared.domain.operation import end
+from shared.domain.machine import Record
 from shared.domain.precondition import why_not_started
 from shared.store.operations import Held
 from shared.store.store import Store
-from shared.workflows.sending import go_on
+from shared.workflows.sending import end_unstarted
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +29,5 @@ def is_fit(azure: Azure, store: Store, record: Record, held: Held, vm_id: str) -
     why = why_not_started(current, record, vm_id)
     if why is None:
         return True
-    ended = store.operations.save(held, end(held.operation, Outcome.NOT_STARTED, why, azure.clock.now())).operation
-    log.info(logline("installation not started", machine=ended.machine, run=ended.attempt, reason=why.code))
-    go_on(store, ended, 0)
+    end_unstarted(store, held, why, azure.clock.now())
     return False

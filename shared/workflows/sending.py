@@ -13,7 +13,7 @@ from shared.cloud.errors import CloudError
 from shared.domain.identity import is_own
 from shared.domain.logline import logline
 from shared.domain.looks import next_look
-from shared.domain.machine import Installation, Record, Refusal, unreachable_now
+from shared.domain.machine import Installation, Outcome, Record, Refusal, unreachable_now
 from shared.domain.messages import AdvanceRun, FollowOperation, StartAssessment
 from shared.domain.operation import (
     Accepted,
@@ -24,6 +24,7 @@ from shared.domain.operation import (
     State,
     answered,
     confirmed,
+    end,
     has_slot,
     leave_by,
     seconds_to_wait,
@@ -112,6 +113,16 @@ def go_on(store: Store, operation: Operation, delay: int) -> None:
     elif operation.state is not State.ENDED:
         look = FollowOperation(machine=operation.machine, attempt=operation.attempt, look=operation.looks)
         store.queues.send(look, delay)
+
+
+def end_unstarted(store: Store, held: Held, why: Reason, now: datetime) -> None:
+    """A claim ends with its reason, and what asked for it goes on. Raises Conflict when somebody moved it on."""
+    ended = end(held.operation, Outcome.NOT_STARTED, why, now)
+    if ended.kind is OperationKind.ASSESSMENT:
+        record_unstarted(store, ended)  # an installation's end is recorded by its run
+    go_on(store, store.operations.save(held, ended).operation, 0)
+    log.info("operation not started machine=%s attempt=%s kind=%s reason=%s", ended.machine, ended.attempt, ended.kind,
+             why.code)  # fmt: skip
 
 
 def record_unstarted(store: Store, operation: Operation) -> None:

@@ -106,7 +106,7 @@ def azure_at(world: World, ca: Path, port: int | None = None) -> Iterator[Azure]
     wire = _Impatient(connection_verify=str(ca), use_env_settings=False)
     where = f"https://127.0.0.1:{port or free_port()}"
     with wire:
-        yield Azure(where, AUDIENCE, lambda: world.credential, Clock(world.clock), wire)
+        yield Azure(where, AUDIENCE, lambda: world.credential, Clock(world.clock), world.deployment, wire)
 
 
 class _Impatient(RequestsTransport):  # type: ignore[misc]  # the SDK exports it lazily, which hides its type

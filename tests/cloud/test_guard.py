@@ -48,7 +48,7 @@ class Slow:
 
 def azure_with(world: World, credential: Callable[[], TokenCredential]) -> Azure:
     transport = SandboxTransport(world.sandbox, sleep=world.clock.advance)
-    return Azure(ORIGIN, AUDIENCE, credential, Clock(world.clock), transport)
+    return Azure(ORIGIN, AUDIENCE, credential, Clock(world.clock), world.deployment, transport)
 
 
 def start(world: World, azure: Azure, verb: str, seconds: float = 60) -> Answer:

@@ -76,21 +76,25 @@ class Fresh:
 class World:
     """One sandbox, the app's `Azure` on it, and what the sandbox saw. `azures_clock` may differ from ours.
 
-    `platform`: Azure assesses some of the machines by itself.
+    `platform`: Azure assesses some of the machines by itself. `owner`: whose the subscriptions are.
     """
 
-    def __init__(self, *, machines: int = 14, speed: float = 120.0, skew: float = 0.0, platform: bool = False) -> None:
-        self.clock, self.platform = Hands(), platform
+    deployment = "ours"
+
+    def __init__(
+        self, *, machines: int = 14, speed: float = 120.0, skew: float = 0.0, platform: bool = False, owner: str = ""
+    ) -> None:  # fmt: skip
+        self.clock, self.platform, self.owner = Hands(), platform, owner
         self.machines, self.speed, self.skew = machines, speed, skew
         self.open_cloud(machines)
 
     def open_cloud(self, machines: int, guest: Guest | None = None) -> None:
         """Another fleet from now on, of the same seed; with a guest its last machine is `debian-real-01`."""
-        config = SandboxConfig(machines=machines, speed=self.speed, platform=self.platform)
+        config = SandboxConfig(machines=machines, speed=self.speed, platform=self.platform, owner=self.owner)
         self.sandbox = Watched(config, clock=self.azures_clock, guest=guest)
         transport = SandboxTransport(self.sandbox, sleep=self.clock.advance)
         self.credential = Fresh(self.sandbox)
-        self.azure = Azure(ORIGIN, AUDIENCE, lambda: self.credential, Clock(self.clock), transport)
+        self.azure = Azure(ORIGIN, AUDIENCE, lambda: self.credential, Clock(self.clock), self.deployment, transport)
         self.fleet: list[Json] = self.ask("/sandbox/fleet")
 
     def azures_clock(self) -> datetime:

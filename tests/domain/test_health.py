@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
+from shared.domain import owner
 from shared.domain.agenda import HEAL_EVERY, Item, ItemKind, tended
 from shared.domain.fleet import Subscription
 from shared.domain.health import (
@@ -63,6 +64,20 @@ def test_how_old_the_index_is() -> None:
     never, then = (findings(facts(index_as_of=at), ())[-1] for at in (None, NOW))
     assert "never built" in never.message
     assert NOW.isoformat(timespec="seconds") in then.message
+
+
+@pytest.mark.parametrize(
+    ("mark", "code", "way_out"),
+    [
+        (owner.seen(None, SUBSCRIPTION, "theirs", "ours", NOW), "OwnedElsewhere", f"/fleet/owners/{SUBSCRIPTION}/take"),
+        (owner.unreadable(SUBSCRIPTION, 403, "403 no", NOW), "OwnerUnreadable", "Tag Contributor"),
+        (owner.unwritable(SUBSCRIPTION, 403, "403 no", NOW), "OwnerUnwritable", "Tag Contributor"),
+    ],
+)
+def test_a_subscription_that_is_not_marked_as_ours(mark: owner.Mark, code: str, way_out: str) -> None:
+    told = only(facts(marks=(mark, owner.seen(None, "another", "ours", "ours", NOW))))
+    assert (told.check, told.code, told.target) == (Check.OWNERS, code, SUBSCRIPTION)
+    assert way_out in told.message
 
 
 def parked(number: int) -> Poison:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ORIGIN = "https://127.0.0.1"
 AUDIENCE = "https://management.azure.com"
+DEPLOYMENT = "simulation"
+"""Both instances are of this one."""
 _COMPUTE, _HYBRID, _GRAPH = "2025-04-01", "2025-01-13", "2024-04-01"
 READ_TRIES = 3
 """The SDK's reading clients try again; fewer times than it does keep a story short."""
@@ -73,7 +75,7 @@ class LightAzure(Azure):
     """One instance's view of the sandbox."""
 
     def __init__(self, wire: Wire, token: str, clock: Clock, hub: Hub) -> None:
-        super().__init__(ORIGIN, AUDIENCE, _no_credential, clock)
+        super().__init__(ORIGIN, AUDIENCE, _no_credential, clock, DEPLOYMENT)
         self._wire_to = wire
         self._hub = hub
         self._login = {"Authorization": f"Bearer {token}"}

@@ -12,18 +12,20 @@ COMMON = _points(
     agenda_timer="""
         agenda.scan agenda.transact agenda.write fleet.get fleet.write operations.get queue.send run.get run.scan
     """,
-    assessment_request="agenda.write buckets.get machines.get operations.get queue.send",
+    assessment_request="agenda.write buckets.get fleet.get machines.get operations.get queue.send",
     assessment_start="""
-        arm.assessPatches buckets.write machines.get operations.get operations.write queue.send
+        arm.assessPatches buckets.write fleet.get machines.get operations.get operations.write queue.send
     """,
     assessment_timer="buckets.get buckets.write fleet.get fleet.scan machines.scan machines.transact",
     assessments_follow="arm.graph machines.scan operations.get operations.transact queue.send updates.scan",
-    assessments_start="agenda.transact arm.assessPatches machines.scan operations.transact operations.write",
+    assessments_start="agenda.transact arm.assessPatches fleet.get machines.scan operations.transact operations.write",
     fleet_count="fleet.scan index.get index.page index.transact index.write machines.scan queue.send",
-    installation_request="agenda.write machines.get operations.get operations.transact queue.send run.transact",
+    installation_request="""
+        agenda.write fleet.get machines.get operations.get operations.transact queue.send run.transact
+    """,
     installation_start="""
-        arm.installPatches buckets.get buckets.write machines.get operations.get operations.write queue.send run.get
-        run.scan
+        arm.installPatches buckets.get buckets.write fleet.get machines.get operations.get operations.write queue.send
+        run.get run.scan
     """,
     inventory_subscription="""
         arm.list fleet.get fleet.scan fleet.transact fleet.write identities.scan identities.write machines.scan
@@ -46,11 +48,11 @@ RARE = _points(
     assessments_follow="""
         agenda.transact history.transact history.write machines.transact poison.write updates.transact
     """,
-    assessments_start="arm.machine buckets.get buckets.write poison.write queue.send",
+    assessments_start="arm.machine arm.owner buckets.get buckets.write poison.write queue.send",
     fleet_count="poison.write",
     installation_request="run.get run.scan",
     installation_start="arm.machine operations.transact poison.write",
-    inventory_subscription="poison.write",
+    inventory_subscription="arm.owner poison.write",
     inventory_sweep="poison.write queue.send",
     operation_follow="arm.activity arm.machine history.transact poison.write updates.transact",
     poison="poison.get poison.write",
@@ -58,6 +60,11 @@ RARE = _points(
 )
 """Seldom come to, or at the very end of a way: seeds aim at many of them."""
 
-RACES = _points(assessments_start="machines.get machines.write operations.get", installation_request="operations.write")
-"""Only where two requests meet within a step, or an answer comes after its operation moved on: known, and not asked to
-be met."""
+RACES = _points(
+    assessment_start="arm.owner fleet.write",
+    assessments_start="fleet.write machines.get machines.write operations.get",
+    installation_request="operations.write",
+    installation_start="arm.owner fleet.write",
+)
+"""Only where two requests meet within a step, an answer comes after its operation moved on, or the first start of a
+subscription finds no marker: known, and not asked to be met."""

@@ -9,7 +9,7 @@ from infra.local.sandbox.cloud import Sandbox
 from infra.local.sandbox.transport import SandboxTransport
 from shared.cloud.azure import Azure
 from shared.cloud.clock import Clock
-from tests.simulation.cloud import AUDIENCE, ORIGIN
+from tests.simulation.cloud import AUDIENCE, DEPLOYMENT, ORIGIN
 from tests.simulation.steps import Hub
 from tests.simulation.wire import Wire
 
@@ -28,4 +28,4 @@ def real_azure(wire: Wire, token: str, clock: Clock, hub: Hub, kind: type[Azure]
     """Waiting between the SDK's own tries passes simulated time."""
     transport = SandboxTransport(cast("Sandbox", wire), sleep=hub.pause)
     transport.session.trust_env = False  # looking for proxies takes a third of a request's time
-    return kind(ORIGIN, AUDIENCE, lambda: Holder(token), clock, transport)
+    return kind(ORIGIN, AUDIENCE, lambda: Holder(token), clock, DEPLOYMENT, transport)

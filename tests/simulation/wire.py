@@ -102,6 +102,8 @@ def _verb(request: Request) -> str:
         return last if last.endswith("Patches") else "graph"
     if "/locations/" in path:
         return "operation"
+    if last == "default":
+        return "owner"
     if last == "values":
         return "activity"
     return "list" if last in ("virtualMachines", "machines", "subscriptions") else "machine"

@@ -95,6 +95,8 @@ EXPECTED: dict[str, Trigger] = {
     "fleet_machines": http("fleet/machines", "GET"),
     "fleet_summary": http("fleet/summary", "GET"),
     "native_import": http("fleet/import", "POST"),
+    "owner_list": http("fleet/owners", "GET"),
+    "owner_take": http("fleet/owners/{subscription}/take", "POST"),
     "inventory_request": http("fleet/inventory", "POST"),
     "poison_discard": http("fleet/poison/{queue}/{message}/discard", "POST"),
     "poison_replay_all": http("fleet/poison/{queue}/replay", "POST"),

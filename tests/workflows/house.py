@@ -29,6 +29,7 @@ from shared.domain.messages import (
     SweepResults,
 )
 from shared.domain.operation import Operation
+from shared.domain.owner import Mark
 from shared.workflows.agenda import tend_agenda
 from shared.workflows.assessment import plan_assessments, request_assessment, start_assessment
 from shared.workflows.health import read_health
@@ -76,8 +77,9 @@ class House(World):
         machines: int = 14,
         speed: float = 600,
         platform: bool = False,
+        owner: str = World.deployment,
     ) -> None:
-        super().__init__(machines=machines, speed=speed, platform=platform)
+        super().__init__(machines=machines, speed=speed, platform=platform, owner=owner)
         prefix = f"t{uuid.uuid4().hex[:12]}"
         self._delays = Delays(lambda: self.clock.now)
         self._boxes = Boxes(queues, prefix, self._delays)
@@ -86,10 +88,17 @@ class House(World):
         self._count = 0
         self.handled: list[Letter] = []
         self.copies = 1
+        if owner == self.deployment:
+            self._know_owner()
 
     @property
     def now(self) -> datetime:
         return self.azure.clock.now()
+
+    def _know_owner(self) -> None:
+        """As after a start a moment ago."""
+        for subscription in {machine["subscription"] for machine in self.fleet}:
+            self.store.fleet.save_mark(Mark(subscription=subscription, owner=self.deployment, read=self.now))
 
     # What timers and callers do.
     def inventory(self) -> None:

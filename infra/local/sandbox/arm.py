@@ -59,6 +59,7 @@ def _subscription(state: State, subscription: Subscription) -> Json:
         "subscriptionId": subscription.id,
         "tenantId": state.estate.tenant,
         "displayName": subscription.name,
+        "tags": state.tags[subscription.id],
         "state": "Enabled",
         "subscriptionPolicies": {
             "locationPlacementId": "Public_2014-09-01",

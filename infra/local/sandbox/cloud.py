@@ -5,7 +5,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from threading import Lock
 
-from infra.local.sandbox import activity, admin, arm, graph, inventory, maintenance, patching
+from infra.local.sandbox import activity, admin, arm, graph, inventory, maintenance, patching, tags
 from infra.local.sandbox.catalogue import CatalogueEntry
 from infra.local.sandbox.config import SandboxConfig, seeded_guid
 from infra.local.sandbox.foreign import draw_foreign
@@ -32,6 +32,7 @@ _SUBSCRIPTION = "/subscriptions/{subscription}"
 _GROUP = f"{_SUBSCRIPTION}/resourceGroups/{{group}}"
 _COMPUTE = "/providers/Microsoft.Compute"
 _HYBRID = "/providers/Microsoft.HybridCompute"
+_TAGS = "/providers/Microsoft.Resources/tags/default"
 
 
 def _vm(method: str, template: str, handler: Handler) -> Route:
@@ -64,6 +65,8 @@ _ROUTES = (
     Route("GET", "/subscriptions", RESOURCES_VERSIONS, arm.list_subscriptions),
     Route("GET", _SUBSCRIPTION, RESOURCES_VERSIONS, arm.get_subscription),
     Route("GET", f"{_SUBSCRIPTION}/resourcegroups", RESOURCES_VERSIONS, arm.list_groups),
+    Route("GET", f"{_SUBSCRIPTION}{_TAGS}", RESOURCES_VERSIONS, tags.get),
+    Route("PATCH", f"{_SUBSCRIPTION}{_TAGS}", RESOURCES_VERSIONS, tags.patch),
     _vm("GET", f"{_SUBSCRIPTION}{_COMPUTE}/virtualMachines", inventory.list_vms),
     _vm("GET", f"{_GROUP}{_COMPUTE}/virtualMachines", inventory.list_vms),
     _vm("GET", _ONE_VM, inventory.get_vm),

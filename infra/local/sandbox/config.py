@@ -49,6 +49,8 @@ class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True):
     """All machines in one subscription and region, so that they share one throttle."""
     day: Day = Day()
     """Faults by seed; none unless it has a rate."""
+    owner: str = ""
+    """The deployment of the app that the subscriptions are marked with from the beginning; none unless given."""
 
     def scaled(self, seconds: float) -> timedelta:
         """A duration inside Azure as it passes here."""

@@ -20,6 +20,9 @@ from infra.local.sandbox.published import Published
 from infra.local.sandbox.throttles import Buckets
 from infra.local.sandbox.weather import Weather
 
+# The tag by which deployments of the app tell each other that a subscription is theirs.
+OWNER_TAG = "open-update-manager-owner"
+
 
 class State:
     """The fleet and its places, operations, tokens, throttles, faults and the journal of one sandbox."""
@@ -42,6 +45,7 @@ class State:
         remember(self.machines, self.published, config.seed, now)
         self.platform = Platform(config, self.machines, self.operations, self.published, now)
         self.maintenance: dict[str, Json] = {}  # Azure's own configurations and assignments, by id in lower case
+        self.tags = {each.id: {OWNER_TAG: config.owner} if config.owner else {} for each in self.estate.subscriptions}
         self._by_id = {machine.spec.id.lower(): machine for machine in self.machines}
 
     def addressed(self, id_: str) -> Machine:
