@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
 
+# Characters kept of what Azure answered, for they stand in rows (ours): its codes are words, its messages sentences.
+LONGEST_CODE, LONGEST_MESSAGE = 100, 1000
+# Of a text that is not Azure's error body, one line (ours).
+LONGEST_LINE = 500
+
 
 class CloudError(Exception):
     """A reading call that failed. `status` 0: no answer at all; `retry_after` seconds, 0 when Azure names none."""
@@ -39,10 +44,10 @@ def reading() -> Iterator[None]:
 
 
 def error_of(response: HttpResponse) -> tuple[str, str]:
-    """Code and message of an error answer; the status and the beginning of the body when it is not Azure's shape."""
+    """Code and message of an error answer, cut; the status and the body's first line when it is not Azure's shape."""
     try:
         error = json.loads(response.text())["error"]
-        return str(error["code"]), str(error["message"])
+        return str(error["code"])[:LONGEST_CODE], str(error["message"])[:LONGEST_MESSAGE]
     except (ValueError, KeyError, TypeError):
         return f"Http{response.status_code}", _first_line(response.text())
 
@@ -53,5 +58,5 @@ def retry_after(response: HttpResponse, otherwise: int) -> int:
     return int(text) if text.isdigit() else otherwise
 
 
-def _first_line(text: str, longest: int = 500) -> str:
-    return (text.strip().splitlines() or [""])[0][:longest]
+def _first_line(text: str) -> str:
+    return (text.strip().splitlines() or [""])[0][:LONGEST_LINE]

@@ -58,7 +58,7 @@ def close_run(store: Store, run_id: str, who: str, why: str, now: datetime) -> R
 
     Raises RequestError: 400 without a reason, 404 for an unknown run, 409 when it has closed.
     """
-    because = operators_reason(CLOSED, who, why)
+    because, run_id = operators_reason(CLOSED, who, why), run_id.lower()  # a GUID, as above
     while True:
         loaded = store.runs.load(run_id)
         if loaded is None:

@@ -17,7 +17,7 @@ def close(house: House, run: str) -> None:
 def test_a_run_that_has_not_started_closes_without_a_start(house: House) -> None:
     machine = house.know(house.one(vm=True))
     operation = house.install(machine)
-    close(house, operation.attempt)
+    close(house, operation.attempt.upper())
     house.run()
     loaded = house.store.runs.load(operation.attempt)
     assert loaded is not None
