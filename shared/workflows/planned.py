@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+import msgspec
 from msgspec.structs import replace
 
 from shared.cloud import graph, patches
@@ -48,8 +49,26 @@ Wanted = tuple[Planned, Record]
 LOOK_AFTER = 15  # Azure's Retry-After where it was not heard, seconds (ours; the same as in cloud/patches.py)
 
 
+# What a row raises that was not written by this app, or by another version of it.
+_UNREADABLE = (msgspec.MsgspecError, KeyError, ValueError)
+
+
 def start_planned(azure: Azure, store: Store, message: StartPlanned, oldest: timedelta) -> None:
-    """Claim and send what this message asks for and is still due; safe to repeat, each attempt is claimed once."""
+    """Claim and send what this message asks for and is still due; safe to repeat, each attempt is claimed once.
+
+    Where a row of one machine cannot be read, each goes on by a message of its own, and that one's alone fails.
+    """
+    try:
+        _start_all(azure, store, message, oldest)
+    except _UNREADABLE as failure:
+        if len(message.machines) == 1:
+            raise
+        log.exception(logline("planned assessments taken apart", machines=len(message.machines), reason=failure))
+        for each in message.machines:
+            store.queues.send(replace(message, machines=(each,)))
+
+
+def _start_all(azure: Azure, store: Store, message: StartPlanned, oldest: timedelta) -> None:
     wanted = _due_now(store, message, _wanted(azure, store, message, oldest), azure.clock.now())
     message = replace(message, machines=tuple(each for each, _ in wanted))
     if not wanted or not _is_ours(azure, store, message):
@@ -165,17 +184,21 @@ def _follow_on(store: Store, message: StartPlanned, machines: tuple[Planned, ...
 def follow_planned(azure: Azure, store: Store, message: FollowPlanned) -> None:
     """One look in Resource Graph at all of them; what is not at its end yet is the next look's.
 
-    A look that the quota refuses is made again. After the last one the agenda looks after each of those that are left.
+    A look that the quota refuses is made again. After the last look, and where a row of one machine cannot be read, the
+    agenda looks after each of those that are left.
     """
-    ended, refused = list[Planned](), None
+    ended, refused, is_last = list[Planned](), None, False
     try:
         _look(azure, store, message, ended)
     except CloudError as error:
         refused = error.retry_after if error.status == 429 else None
         log.warning(logline("planned assessments not looked at", machines=len(message.machines), reason=error))
+    except _UNREADABLE as failure:
+        is_last = True
+        log.exception(logline("planned assessments not looked at", machines=len(message.machines), reason=failure))
     store.agenda.strike([line(each, each.slot) for each in ended], message.due, message.first)
     left = tuple(each for each in message.machines if each not in ended)
-    following = look_again(message, left, refused)
+    following = None if is_last else look_again(message, left, refused)
     if following:
         store.queues.send(*following)
 
