@@ -5,20 +5,17 @@ What answers a call is imported by it, as in configurations.py.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
-from functions.configurations import Place
 from functions.web import (
     MACHINE,
     MAINTENANCE_VERSION,
     Call,
     answer,
     condition,
-    next_link,
-    page_size,
-    page_token,
     read_body,
     reply,
     require_version,
@@ -40,7 +37,6 @@ ON_PART = (
     "subscriptions/{subscription}/resourceGroups/{group}/providers/{provider}/{parentKind}/{parent}/{kind}/{name}"
     f"/{_KIND}/{{*path}}"
 )
-PAGE, LARGEST_PAGE = 100, 1000  # assignments
 _VERBS = ["GET", "PUT", "PATCH", "DELETE"]
 
 
@@ -134,21 +130,11 @@ def _machine(call: Call) -> func.HttpResponse:
 
 
 def _list(call: Call) -> func.HttpResponse:
+    from functions.maintenance import list_reply
     from shared.domain.assignment import shape
-    from shared.domain.maintenance_id import check_place, check_row
     from shared.workflows.assignments import list_assignments
 
-    require_version(call, MAINTENANCE_VERSION)
-    subscription, group = call.request.route_params["subscription"], call.request.route_params.get("group", "")
-    check_place(subscription, group)
-    place, size = page_token(call, Place), page_size(call, PAGE, LARGEST_PAGE)
-    first = check_row(place.key) if place else ""
-    found, following = list_assignments(call.services.store, subscription, group, first, size)
-    body: dict[str, Any] = {"value": [shape(each) for each in found]}
-    if following:
-        where = f"resourceGroups/{group}/{_KIND}" if group else _KIND
-        body["nextLink"] = next_link(call, f"subscriptions/{subscription}/{where}", Place(key=following))
-    return reply(body)
+    return list_reply(call, _KIND, partial(list_assignments, call.services.store), shape)
 
 
 def _part(call: Call) -> func.HttpResponse:

@@ -4,7 +4,7 @@ What answers a call is imported by it: the calendar and its zones are nothing th
 """
 
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
 import azure.functions as func
 import msgspec
@@ -14,9 +14,7 @@ from functions.web import (
     Call,
     answer,
     condition,
-    next_link,
     page_size,
-    page_token,
     read_body,
     reply,
     require_version,
@@ -29,15 +27,8 @@ _ANYBODY = func.AuthLevel.ANONYMOUS
 _KIND = "providers/Microsoft.Maintenance/maintenanceConfigurations"
 IN_SUBSCRIPTION = f"subscriptions/{{subscription}}/{_KIND}"
 IN_GROUP = f"subscriptions/{{subscription}}/resourceGroups/{{group}}/{_KIND}"
-PAGE, LARGEST_PAGE = 100, 1000  # configurations
 WINDOWS, MOST_WINDOWS = 10, 1000  # windows in one answer
 FIRST_YEAR, LAST_YEAR = 2000, 9000  # of windows asked for; the calendar reckons no further (domain/occurrence.py)
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a list goes on."""
-
-    key: str
 
 
 @blueprint.route(route=f"{IN_GROUP}/{{name}}", methods=["GET", "PUT", "PATCH", "DELETE"], auth_level=_ANYBODY)
@@ -106,21 +97,11 @@ def _delete(call: Call) -> func.HttpResponse:
 
 
 def _list(call: Call) -> func.HttpResponse:
+    from functions.maintenance import list_reply
     from shared.domain.configuration import shape
-    from shared.domain.maintenance_id import check_place, check_row
     from shared.workflows.configurations import list_configurations
 
-    require_version(call, MAINTENANCE_VERSION)
-    subscription, group = call.request.route_params["subscription"], call.request.route_params.get("group", "")
-    check_place(subscription, group)
-    place, size = page_token(call, Place), page_size(call, PAGE, LARGEST_PAGE)
-    first = check_row(place.key) if place else ""
-    found, following = list_configurations(call.services.store, subscription, group, first, size)
-    body: dict[str, Any] = {"value": [shape(each) for each in found]}
-    if following:
-        where = f"resourceGroups/{group}/{_KIND}" if group else _KIND
-        body["nextLink"] = next_link(call, f"subscriptions/{subscription}/{where}", Place(key=following))
-    return reply(body)
+    return list_reply(call, _KIND, partial(list_configurations, call.services.store), shape)
 
 
 def _occurrences(call: Call) -> func.HttpResponse:

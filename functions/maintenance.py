@@ -1,13 +1,17 @@
-"""Maintenance runs in the words of Azure's applyUpdates, and in ours under /fleet."""
+"""Lists of Microsoft.Maintenance, and runs in the words of its applyUpdates and in ours under /fleet."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+import azure.functions as func
 import msgspec
 
-from functions.web import Call
+from functions.web import MAINTENANCE_VERSION, Call, next_link, page_size, page_token, reply, require_version
 from shared.domain.maintenance_id import (
     PROVIDER,
     ConfigurationId,
+    check_place,
+    check_row,
     configuration_id,
     parse_configuration_id,
 )
@@ -16,6 +20,35 @@ from shared.domain.run import RunMachine
 from shared.domain.summary import Summary
 
 TYPE = f"{PROVIDER}/applyUpdates"
+PAGE, LARGEST_PAGE = 100, 1000  # configurations or assignments
+
+_Kind = TypeVar("_Kind")
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a list goes on."""
+
+    key: str
+
+
+def list_reply(
+    call: Call,
+    kind: str,
+    read: Callable[[str, str, str, int], tuple[list[_Kind], str]],
+    shape: Callable[[_Kind], dict[str, Any]],
+) -> func.HttpResponse:
+    """A page of what there is in the route's subscription or resource group; `kind` as it ends the route."""
+    require_version(call, MAINTENANCE_VERSION)
+    subscription, group = call.request.route_params["subscription"], call.request.route_params.get("group", "")
+    check_place(subscription, group)
+    place, size = page_token(call, Place), page_size(call, PAGE, LARGEST_PAGE)
+    first = check_row(place.key) if place else ""
+    found, following = read(subscription, group, first, size)
+    body: dict[str, Any] = {"value": [shape(each) for each in found]}
+    if following:
+        where = f"resourceGroups/{group}/{kind}" if group else kind
+        body["nextLink"] = next_link(call, f"subscriptions/{subscription}/{where}", Place(key=following))
+    return reply(body)
 
 
 def configuration_of(call: Call) -> ConfigurationId:

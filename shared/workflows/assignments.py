@@ -20,11 +20,9 @@ from shared.domain.logline import logline
 from shared.domain.resource_id import MachineId
 from shared.store.assignments import Stored
 from shared.store.store import Store
-from shared.store.table import Conflict
+from shared.workflows.changes import decided
 
 log = logging.getLogger(__name__)
-# Times that a change is decided anew because another one came first (ours); then the caller is told.
-TRIES = 5
 
 
 def read_assignment(store: Store, address: AssignmentId) -> Stored:
@@ -61,16 +59,16 @@ def patch_assignment(store: Store, address: AssignmentId, body: bytes, condition
 
 def delete_assignment(store: Store, address: AssignmentId, condition: Condition) -> Assignment | None:
     """What it was; None when there was none. Raises RequestError 409 or 412."""
-    for _ in range(TRIES):
+
+    def delete() -> Assignment | None:
         found = store.assignments.get(address)
         check(condition, found.etag if found else "")
-        try:
-            if found is not None:
-                store.assignments.delete(found)
-        except Conflict:
-            continue
-        return found.assignment if found else None
-    raise _changing(address)
+        if found is None:
+            return None
+        store.assignments.delete(found)
+        return found.assignment
+
+    return decided("assignment", address, delete)
 
 
 def list_assignments(
@@ -104,22 +102,18 @@ def _change(
     store: Store, address: AssignmentId, condition: Condition, make: Callable[[Assignment | None], Assignment]
 ) -> tuple[Stored, bool]:
     """Decides and writes; decides anew when another change came first."""
-    for _ in range(TRIES):
+
+    def write() -> tuple[Stored, bool]:
         found = store.assignments.get(address)
         check(condition, found.etag if found else "")
         made = make(found.assignment if found else None)
         if store.configurations.get(made.configuration) is None:
             message = f"The resource '{made.configuration}' was not found; create it before it is assigned."
             raise RequestError(404, "ResourceNotFound", message, "properties.maintenanceConfigurationId")
-        try:
-            etag = store.assignments.save(made, found.etag if found else "")
-        except Conflict:
-            continue
-        named = {"assignment": str(address), "configuration": str(made.configuration)}
-        log.info(logline("assignment written", **named, new=found is None))
+        etag = store.assignments.save(made, found.etag if found else "")
         return Stored(assignment=made, etag=etag), found is None
-    raise _changing(address)
 
-
-def _changing(address: AssignmentId) -> RequestError:
-    return RequestError(409, "Conflict", "Others keep changing the assignment; try again.", str(address))
+    stored, new = decided("assignment", address, write)
+    named = {"assignment": str(address), "configuration": str(stored.assignment.configuration)}
+    log.info(logline("assignment written", **named, new=new))
+    return stored, new

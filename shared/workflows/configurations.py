@@ -13,19 +13,18 @@ from shared.domain.condition import Condition, check
 from shared.domain.configuration import Configuration, schedules_of
 from shared.domain.configuration_body import patch_configuration as patched
 from shared.domain.configuration_body import read_configuration as read_body
-from shared.domain.errors import RequestError, not_found
+from shared.domain.errors import not_found
 from shared.domain.logline import logline
 from shared.domain.maintenance_id import ConfigurationId
 from shared.domain.occurrence import Occurrence, next_occurrences
 from shared.store.configurations import Stored
 from shared.store.store import Store
 from shared.store.table import Conflict
+from shared.workflows.changes import decided
 from shared.workflows.native import check_alone
 from shared.workflows.openings import announce, write_down
 
 log = logging.getLogger(__name__)
-# Times that a change is decided anew because another one came first (ours); then the caller is told.
-TRIES = 5
 
 
 def read_configuration(store: Store, address: ConfigurationId) -> Stored:
@@ -68,17 +67,18 @@ def patch_configuration(
 
 def delete_configuration(store: Store, address: ConfigurationId, condition: Condition) -> Configuration | None:
     """Deletes it, then its assignments; what it was, or None when there was none. Raises RequestError 409 or 412."""
-    for _ in range(TRIES):
+
+    def delete() -> Configuration | None:
         found = store.configurations.get(address)
         check(condition, found.etag if found else "")
-        try:
-            if found is not None:
-                store.configurations.delete(found)
-        except Conflict:
-            continue
-        _clear(store, address)
-        return found.configuration if found else None
-    raise _changing(address)
+        if found is None:
+            return None
+        store.configurations.delete(found)
+        return found.configuration
+
+    was = decided("configuration", address, delete)
+    _clear(store, address)
+    return was
 
 
 def list_configurations(
@@ -105,21 +105,22 @@ def _change(
     now: datetime,
 ) -> tuple[Stored, bool]:
     """Decides and writes; decides anew when another change came first."""
-    for _ in range(TRIES):
+
+    def write() -> tuple[Stored, Occurrence | None, bool]:
         found = store.configurations.get(address)
         check(condition, found.etag if found else "")
         made = make(found.configuration if found else None)
         if found is None:
             _clear(store, address)
         window = write_down(store, made, now, now)
-        try:
-            etag = store.configurations.save(made, found.etag if found else "")
-        except Conflict:
-            continue
-        announce(store, made, window, now)
-        log.info(logline("configuration written", configuration=str(address), new=found is None, enabled=made.enabled))
-        return Stored(configuration=made, etag=etag), found is None
-    raise _changing(address)
+        etag = store.configurations.save(made, found.etag if found else "")
+        return Stored(configuration=made, etag=etag), window, found is None
+
+    stored, window, new = decided("configuration", address, write)
+    made = stored.configuration
+    announce(store, made, window, now)
+    log.info(logline("configuration written", configuration=str(address), new=new, enabled=made.enabled))
+    return stored, new
 
 
 def _clear(store: Store, address: ConfigurationId) -> None:
@@ -135,7 +136,3 @@ def _clear(store: Store, address: ConfigurationId) -> None:
             store.assignments.delete(left)
         except Conflict:
             log.info(logline("assignment changed while it was deleted", assignment=str(left.assignment.id)))
-
-
-def _changing(address: ConfigurationId) -> RequestError:
-    return RequestError(409, "Conflict", "Others keep changing the configuration; try again.", str(address))
