@@ -1,6 +1,7 @@
 """Table `configurations`: partition = subscription, row = `group|name`: a group is one range, as a subscription is.
 
-Partition `|scopes` names the subscriptions: written before a configuration, never taken away.
+Partition `|scopes` names the subscriptions: written before a configuration, never taken away. Partition `|native` names
+what an import found in Azure: it stays when the configuration is deleted here.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from shared.domain.maintenance_id import ConfigurationId
 from shared.domain.resource_id import encode_key
 from shared.store.table import Delete, Insert, Merge, Replace, Row, Table
 
-_SCOPES = "|scopes"  # names the subscriptions; no key that is made from a name begins so
+_SCOPES, _NATIVE = "|scopes", "|native"  # no key that is made from a name begins so
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +64,14 @@ class Configurations:
         """Of every subscription that ever had one."""
         for scope in self._table.scan(_SCOPES):
             yield from (_stored(row) for row in self._table.scan(scope.key))
+
+    def note_native(self, address: ConfigurationId) -> None:
+        """Azure has a configuration of this id itself."""
+        self._table.write(Merge(Row(partition=_NATIVE, key=address.key, values={})))
+
+    def is_native(self, address: ConfigurationId) -> bool:
+        """Whether an import found one of this id in Azure."""
+        return self._table.get(_NATIVE, address.key) is not None
 
     def delete(self, stored: Stored) -> None:
         """Raises Conflict when it is no longer as it was read."""

@@ -43,7 +43,7 @@ def put_configuration(
 
     def make(before: Configuration | None) -> Configuration:
         made = read_body(body, address, now, before)
-        check_alone(azure, before, made)
+        check_alone(azure, store, before, made)
         return made
 
     return _change(store, address, condition, make, now)
@@ -59,7 +59,7 @@ def patch_configuration(
         if before is None:
             raise not_found(str(address))
         made = patched(body, before, now)
-        check_alone(azure, before, made)
+        check_alone(azure, store, before, made)
         return made
 
     return _change(store, address, condition, make, now)[0]

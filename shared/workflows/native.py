@@ -1,8 +1,9 @@
 """Azure's own schedules: taken over, disabled; and never run beside ours.
 
 What is imported starts disabled, and is enabled only when Azure has no assignment of it any more: two schedulers would
-patch a machine twice. What is here already is never overwritten, so an import may be repeated. Of a new configuration
-nothing is asked: Resource Graph takes three questions a second, and a copy of many would have to wait for it.
+patch a machine twice; also when it was deleted here in between. What is here already is never overwritten, so an import
+may be repeated. Of a new configuration that no import has found in Azure nothing is asked: Resource Graph takes three
+questions a second, and a copy of many would have to wait for it. Each window asks anyway (openings.py).
 """
 
 import logging
@@ -91,12 +92,12 @@ def _patches(body: bytes) -> bool:
     return scope.lower() in ("", "inguestpatch")
 
 
-def check_alone(azure: Azure, before: Configuration | None, after: Configuration) -> None:
+def check_alone(azure: Azure, store: Store, before: Configuration | None, after: Configuration) -> None:
     """Before a configuration is enabled: Azure must have no assignment of the one with the same id.
 
     Raises RequestError: 409 naming them and the way out, 503 or 429 when Azure does not answer.
     """
-    if before is None or before.enabled or not after.enabled:
+    if not after.enabled or (before.enabled if before else not store.configurations.is_native(after.id)):
         return
     try:
         left = native.attached(azure, cloud.subscriptions(azure), str(after.id))
@@ -120,6 +121,7 @@ def _item(id_: str, body: bytes, take: Callable[[str, bytes], bool]) -> Item:
 
 def _configuration(store: Store, id_: str, body: bytes) -> bool:
     address = parse_configuration_id(id_, "id")
+    store.configurations.note_native(address)
     if store.configurations.get(address) is not None:
         return False
     try:

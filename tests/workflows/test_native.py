@@ -12,7 +12,12 @@ from shared.domain.condition import Condition
 from shared.domain.configuration import Configuration
 from shared.domain.errors import RequestError
 from shared.domain.maintenance_id import ConfigurationId, configuration_id
-from shared.workflows.configurations import patch_configuration, put_configuration, read_configuration
+from shared.workflows.configurations import (
+    delete_configuration,
+    patch_configuration,
+    put_configuration,
+    read_configuration,
+)
 from shared.workflows.native import Import, import_native
 from tests.domain.maintenance import body, fleet, put, window
 from tests.workflows.house import House
@@ -120,6 +125,32 @@ def test_a_configuration_is_not_enabled_beside_its_native_twin(house: House, nat
     assert not kept(house, native).enabled
     native.detach()
     assert enable(house, native)
+
+
+def test_a_configuration_that_was_deleted_here_is_not_made_anew_enabled_beside_its_native_twin(
+    house: House, native: Native
+) -> None:
+    import_native(house.azure, house.store, ())
+    whole = json.dumps({**window(startDateTime="2030-01-05 22:00"), "location": kept(house, native).location}).encode()
+    assert delete_configuration(house.store, native.address, Condition()) is not None
+
+    def make() -> bool:
+        return put_configuration(house.azure, house.store, native.address, whole, Condition())[0].configuration.enabled
+
+    with pytest.raises(RequestError) as refused:
+        make()
+    assert (refused.value.status, refused.value.code) == (409, "NativeScheduleAttached")
+    assert house.store.configurations.get(native.address) is None
+    native.detach()
+    assert make()
+
+
+def test_of_what_no_import_found_in_azure_nothing_is_asked(house: House, native: Native) -> None:
+    house.sandbox.seen.clear()
+    other = configuration_id(native.machine["subscription"], native.group, "own")
+    whole = json.dumps({**window(startDateTime="2030-01-05 22:00"), "location": "westeurope"}).encode()
+    assert put_configuration(house.azure, house.store, other, whole, Condition())[1]
+    assert house.sandbox.seen == []
 
 
 def test_a_disabled_configuration_may_be_changed_while_azure_runs_it(house: House, native: Native) -> None:
