@@ -151,6 +151,7 @@ def vm_machine(body: dict[str, Any], power: str) -> Machine:
         name=str(body["name"]),
         kind=Kind.AZURE_VM,
         os=_system(disk.get("osType")),
+        publisher=str(image.get("publisher") or ""),
         os_name=" ".join(str(image[part]) for part in ("offer", "sku") if image.get(part)),
         location=str(body.get("location") or ""),
         tags=tags,

@@ -7,6 +7,7 @@ import msgspec
 from shared.domain.machine import Outcome, Record, Watch, is_platform_assessed, unreachable
 from shared.domain.operation import ASSESSMENT_PATIENCE
 from shared.domain.reason import Reason, reason
+from shared.domain.support import why_unsupported
 
 # How far ahead slots are leased (ours): longer than the planner's interval, so that the throttle is never idle; short,
 # so that an installation asked for meanwhile does not queue behind a whole fleet.
@@ -42,7 +43,7 @@ def plan_assessment(record: Record, oldest: timedelta, now: datetime) -> Due:
     """
     if record.deleted:
         return Due(due=False)
-    why = unreachable(record.machine)
+    why = unreachable(record.machine) or why_unsupported(record.machine)
     if why:
         return Due(due=False, reason=why)
     watch = _watch(record, oldest, now)

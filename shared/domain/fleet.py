@@ -9,6 +9,7 @@ import msgspec
 
 from shared.domain.machine import Outcome, Record, is_platform_assessed, unreachable
 from shared.domain.reason import Reason, reason
+from shared.domain.support import why_unsupported
 
 
 class Status(StrEnum):
@@ -51,7 +52,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 def status_of(record: Record) -> tuple[Status, Reason | None]:
     """The status of one machine and, where it is not plain, the reason. No look is `no data`, never `up to date`."""
-    look, why = record.assessment, unreachable(record.machine) or _watched(record)
+    machine, look = record.machine, record.assessment
+    why = unreachable(machine) or why_unsupported(machine) or _watched(record)
     if look is None:
         return Status.NO_DATA, why or (record.refusal.reason if record.refusal else None)
     if look.outcome is Outcome.FAILED:

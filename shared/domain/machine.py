@@ -56,6 +56,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     os: OperatingSystem
     os_name: str = ""
+    publisher: str = ""  # of its image, where Azure says one
     location: str
     tags: dict[str, str] = {}
     tags_left_out: int = 0

@@ -7,6 +7,7 @@ import msgspec
 
 from shared.domain.machine import Kind, Machine, Record, unreachable
 from shared.domain.reason import Reason, reason
+from shared.domain.support import why_unsupported
 
 _PLATFORM = "automaticbyplatform"
 
@@ -31,7 +32,7 @@ def why_left_alone(machine: Machine) -> Reason | None:
         and not settings.bypass_platform_safety_checks
     ):
         return reason("PatchedByPlatform", f"patchMode {settings.patch_mode}, bypass false")
-    return None
+    return why_unsupported(machine)
 
 
 def why_not_started(current: Current | None, known: Record, vm_id: str) -> Reason | None:

@@ -35,6 +35,7 @@ _SENTENCES = {
     "ResultsLate": "The operation ended, but Azure had not published its list of updates in time.",
     "NoTimeLeft": "The last moment at which it may start had passed.",
     "AgentNotReady": "The agent inside the VM does not answer, so nothing can be installed through it.",
+    "UnsupportedSystem": "Azure does not patch machines that run this.",
     "ExtensionsOff": "The machine does not allow extensions, by which updates are installed.",
     "PatchedByPlatform": "Azure patches this VM by itself; let only schedules patch it (bypass the platform's checks).",
     "NativeSchedule": "A maintenance configuration of Azure's own is attached to it; two would patch it.",
