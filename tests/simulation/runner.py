@@ -1,4 +1,4 @@
-"""Many seeds: each lives in a forked process of its own, two at a time, and tells what became of it."""
+"""Many seeds: a few live one after the other in a forked process, two at a time, and tell what became of them."""
 
 import gc
 import logging
@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -20,7 +21,9 @@ from tests.simulation.world import Parts
 
 AT_ONCE = os.cpu_count() or 2
 LONGEST_LIFE = 60.0
-"""Seconds after which a seed is taken to hang; it needs a tenth of one."""
+"""Seconds after which the seeds of one process are taken to hang; one needs a tenth of a second."""
+TOGETHER = 4
+"""Seeds that one process lives: a fork, and the copies of all memory that Python touches, cost a tenth of a seed."""
 WARMING = (7, 8)
 """Seeds lived before the first fork, one of them through the SDK: what Python and libraries make at first use (lazy
 imports, caches of types and patterns, specialised bytecode) is then made once, not in every child."""
@@ -30,7 +33,7 @@ Live = Callable[[int, Template, Parts], Outcome]
 
 
 class _Child(NamedTuple):
-    seed: int
+    seeds: list[int]
     pid: int
     began: float
     said: bytearray
@@ -50,8 +53,8 @@ class Runner:
         children: dict[int, _Child] = {}
         with selectors.DefaultSelector() as ready:
             while True:
-                while len(children) < self._at_once and go_on() and (seed := next(seeds, None)) is not None:
-                    fd, child = self._fork(seed)
+                while len(children) < self._at_once and go_on() and (together := list(islice(seeds, TOGETHER))):
+                    fd, child = self._fork(together)
                     children[fd] = child
                     ready.register(fd, selectors.EVENT_READ)
                 if not children:
@@ -59,31 +62,37 @@ class Runner:
                 for key, _ in ready.select(timeout=1.0):
                     if _has_ended(key.fd, children[key.fd]):
                         ready.unregister(key.fd)
-                        yield _outcome(key.fd, children.pop(key.fd))
+                        yield from _outcomes(key.fd, children.pop(key.fd))
                 _end_hanging(children)
 
-    def _fork(self, seed: int) -> tuple[int, _Child]:
-        template = _template(number_of(seed))
+    def _fork(self, seeds: list[int]) -> tuple[int, _Child]:
+        numbers = [number_of(seed) for seed in seeds]
+        if len(set(numbers)) < len(seeds):
+            raise ValueError(f"The seeds {seeds} cannot live in one process: what one lives on, another may not.")
+        templates = [_template(number) for number in numbers]
         reading, writing = os.pipe()
         pid = os.fork()
         if not pid:
             os.close(reading)
-            self._be(seed, template, writing)
+            self._be(seeds, templates, writing)
         os.close(writing)
-        return reading, _Child(seed, pid, time.monotonic(), bytearray())
+        return reading, _Child(seeds, pid, time.monotonic(), bytearray())
 
-    def _be(self, seed: int, template: Template, writing: int) -> None:
+    def _be(self, seeds: list[int], templates: list[Template], writing: int) -> None:
         """The child's whole life: nothing of the parent's is cleaned up in it."""
         gc.disable()  # it ends before it could fill the memory
         try:
-            outcome = self._live(seed, template, self._parts)
-        except BaseException:  # noqa: BLE001 - recorded: the parent shows it as this seed's outcome
-            outcome = Outcome(seed=seed, broken=[Broken("the simulation itself", traceback.format_exc())])
-        try:
-            with os.fdopen(writing, "wb") as pipe:
-                pipe.write(msgspec.json.encode(outcome))
+            with os.fdopen(writing, "wb", buffering=0) as pipe:
+                for seed, template in zip(seeds, templates, strict=True):
+                    pipe.write(msgspec.json.encode(self._outcome(seed, template)) + b"\n")
         finally:
             os._exit(0)  # also when nobody listens any more: a fork must never go on as its parent
+
+    def _outcome(self, seed: int, template: Template) -> Outcome:
+        try:
+            return self._live(seed, template, self._parts)
+        except BaseException:  # noqa: BLE001 - recorded: the parent shows it as this seed's outcome
+            return Outcome(seed=seed, broken=[Broken("the simulation itself", traceback.format_exc())])
 
 
 def _has_ended(fd: int, child: _Child) -> bool:
@@ -92,12 +101,14 @@ def _has_ended(fd: int, child: _Child) -> bool:
     return not said
 
 
-def _outcome(fd: int, child: _Child) -> Outcome:
+def _outcomes(fd: int, child: _Child) -> Iterator[Outcome]:
+    """What it said of its seeds, and for those of which it said nothing, that it ended."""
     os.close(fd)
     os.waitpid(child.pid, 0)
-    if not child.said:
-        return Outcome(seed=child.seed, broken=[Broken("the simulation itself", "the process ended without a word")])
-    return msgspec.json.decode(bytes(child.said), type=Outcome)
+    *said, _ = bytes(child.said).split(b"\n")  # what follows the last line's end was cut short
+    yield from (msgspec.json.decode(line, type=Outcome) for line in said)
+    for seed in child.seeds[len(said) :]:
+        yield Outcome(seed=seed, broken=[Broken("the simulation itself", "the process ended without a word")])
 
 
 def _end_hanging(children: dict[int, _Child]) -> None:
