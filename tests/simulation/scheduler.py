@@ -1,7 +1,7 @@
 """Who goes on next, when, and what goes wrong there: one random generator decides everything."""
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 
 from tests.simulation.clock import WorldClock
@@ -39,12 +39,12 @@ class Scheduler:
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = 0
         self._forced: set[int] = set()
+        self._targets: dict[str, set[str]] = {}
+        """Where this seed wants something to go wrong: sides by `function place.verb`."""
         self.ready: list[Invocation] = []
         self.alive: set[Invocation] = set()
         self.story = Story()
         self.rate = 0.0
-        self.targets: set[str] = set()
-        """Where this seed wants something to go wrong: `function place.verb side`, as plan.py draws them."""
         self.down: set[str] = set()
         """Places that are down."""
         self.on_message: Callable[[Stored], None] = lambda _: None
@@ -58,6 +58,13 @@ class Scheduler:
         """Do this at that time."""
         self._numbers += 1
         heapq.heappush(self._later, (seconds, self._numbers, do))
+
+    def aim_at(self, targets: Iterable[str]) -> None:
+        """`function place.verb side`, as plan.py draws them; nowhere else any more."""
+        self._targets.clear()
+        for target in targets:
+            place, _, side = target.rpartition(" ")
+            self._targets.setdefault(place, set()).add(side)
 
     def start(self, function: str, instance: str, work: Act, after: Callable[[Invocation], None]) -> Invocation:
         """A new invocation; `after` is called at its end."""
@@ -91,9 +98,9 @@ class Scheduler:
                 self._wait()
 
     def _bring_up_to_date(self) -> None:
-        while self._later and self._later[0][0] <= self.now:
+        while self._later and self._later[0][0] <= self._clock.seconds:
             heapq.heappop(self._later)[2]()
-        if self._queues.next_at <= self.now:
+        if self._queues.next_at <= self._clock.seconds:
             self._queues.surface()
 
     def _wait(self) -> None:
@@ -161,13 +168,14 @@ class Scheduler:
 
     def _targeted(self, invocation: Invocation) -> Fault | None:
         step = invocation.step
-        if not self.targets or step is None:
+        if not self._targets or step is None:
             return None
-        place = f"{invocation.function} {step.place}.{step.verb}"
+        sides = self._targets.get(f"{invocation.function} {step.place}.{step.verb}")
+        if not sides:
+            return None
         for side, fault in self._aims.items():
-            point = f"{place} {side}"
-            if point in self.targets and self._random.random() < AIM:
-                self.targets.discard(point)
+            if side in sides and self._random.random() < AIM:
+                sides.discard(side)
                 return fault()
         return None
 

@@ -45,12 +45,9 @@ class TableAccount:
     def rows(self, table: str, key: str = "") -> list[Row]:
         """Every row of a table, in all its partitions; those with this row key when given."""
         found = self._tables.get(table, {}).items()
-        return [
-            self.row(partition, name, stored)
-            for partition, rows in found
-            for name, stored in rows.items()
-            if not key or name == key
-        ]
+        if key:
+            return [self.row(partition, key, rows[key]) for partition, rows in found if key in rows]
+        return [self.row(partition, name, stored) for partition, rows in found for name, stored in rows.items()]
 
     def row(self, partition: str, key: str, stored: _Stored) -> Row:
         return Row(partition=partition, key=key, values=dict(stored.values), etag=stored.etag)

@@ -85,7 +85,7 @@ class World:
         self.host.start_timers()
         self.host.start_wishes(plan.wishes)
         scheduler.rate, self.host.duplicates = plan.rate, 0.03
-        scheduler.targets = set(plan.targets)
+        scheduler.aim_at(plan.targets)
         for at, name in plan.restarts:
             scheduler.at(at, self._restarting(name))
         for start, end, place in plan.outages:
@@ -142,7 +142,7 @@ class World:
         self.quiet_at = self.clock.seconds
         self.scheduler.rate = self.host.duplicates = 0.0
         self.scheduler.down.clear()
-        self.scheduler.targets.clear()
+        self.scheduler.aim_at(())
         if self.plan.replays:
             self.scheduler.at(self.clock.seconds + 300, self._replay)
 

@@ -1,13 +1,15 @@
 """The sandbox: one object that answers requests as Azure would, whatever front they came through."""
 
+import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from email.utils import format_datetime
+from random import Random
 from threading import Lock
 
 from infra.local.sandbox import activity, admin, arm, graph, inventory, maintenance, patching, tags
 from infra.local.sandbox.catalogue import CatalogueEntry
-from infra.local.sandbox.config import SandboxConfig, seeded_guid
+from infra.local.sandbox.config import SandboxConfig
 from infra.local.sandbox.foreign import draw_foreign
 from infra.local.sandbox.guests import Guest
 from infra.local.sandbox.http import Refusal, Request, Response
@@ -117,7 +119,7 @@ class Sandbox:
         self._state = State(config, catalogue, guest, clock())
         self._routes = Routes(_ROUTES)
         self._lock = Lock()
-        self._requests = 0
+        self._request_ids = Random(f"{config.seed}:request")
 
     def owner_token(self) -> str:
         """A token of the owner, valid for ARM and the app for 24 h."""
@@ -143,10 +145,9 @@ class Sandbox:
 
     def _tracked(self, request: Request, response: Response, now: datetime) -> Response:
         """With the headers that every answer of ARM carries."""
-        self._requests += 1
         tracking = {
             "Date": format_datetime(now + self._state.faults.clock_offset(), usegmt=True),
-            "x-ms-request-id": seeded_guid(self.config.seed, "request", str(self._requests)),
+            "x-ms-request-id": str(uuid.UUID(int=self._request_ids.getrandbits(128), version=4)),
             "x-ms-client-request-id": request.header("x-ms-client-request-id"),
         }
         return response.with_headers({name: value for name, value in tracking.items() if value})
