@@ -9,6 +9,7 @@
 | `maxConcurrency` | machines patched at one time, a count or a percentage of the run's machines |
 | `maxFailures` | failed machines after which nothing more starts, likewise |
 | `waves` | groups of machines one after the other, with a soak time and a success threshold between them |
+| `lookAgain` | machines that are off or disconnected at their turn are looked at again until the cut-off |
 | `preEventLead` | how long before the window the pre-event is sent, ISO 8601 |
 | `waitFor` | handlers that have to report success before the run starts |
 """
@@ -83,6 +84,7 @@ class Fleet(_Block, frozen=True):
     max_concurrency: int | str | None = None
     max_failures: int | str | None = None
     waves: tuple[Wave, ...] = ()
+    look_again: bool = False
     pre_event_lead: timedelta = DEFAULT_LEAD
     wait_for: tuple[str, ...] = ()
 

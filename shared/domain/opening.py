@@ -123,6 +123,7 @@ def plan_for(configuration: Configuration, run: Run, machines: int) -> Plan:
         begin_by=run.plan.begin_by if run.plan else run.start,
         concurrency=None if concurrency is None else share_of(concurrency, machines, least=1),
         failures=None if failures is None else share_of(failures, machines),
+        look_again=fleet.look_again,
         waves=tuple(
             Stage(name=wave.name, soak=wave.soak, success_threshold=wave.success_threshold) for wave in fleet.waves
         ),

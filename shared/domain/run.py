@@ -18,6 +18,7 @@ from shared.domain.permit import PERMIT_LIFE as PERMIT_LIFE
 from shared.domain.permit import grants, is_used_up
 from shared.domain.phase import RUN_TRANSITIONS, Phase, RunOutcome, run_outcome
 from shared.domain.reason import Reason, reason
+from shared.domain.returning import is_away
 from shared.domain.run_machine import TRANSITIONS as TRANSITIONS
 from shared.domain.run_machine import RunMachine as RunMachine
 from shared.domain.run_machine import Step as Step
@@ -40,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int | None = None
     failures: int | None = None
     waves: tuple[Stage, ...] = ()
+    look_again: bool = False  # at machines that are off or disconnected
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +141,7 @@ class _Part(msgspec.Struct, frozen=True):
 def _settle(run: Run, machine: RunMachine, fact: Operation | None, now: datetime, unseen: bool) -> _Part:
     """What its attempt says."""
     if machine.is_ended or unseen:
-        return _Part(machine, busy=machine.step in (Step.PERMITTED, Step.RUNNING))
+        return _Part(machine, busy=_may_be_busy(run, machine, now))
     if fact is None or fact.state is State.CLAIMED:
         return _Part(machine, rest=True)
     if fact.state is State.ENDED:
@@ -148,7 +150,8 @@ def _settle(run: Run, machine: RunMachine, fact: Operation | None, now: datetime
         return _Part(machine, wake=_seconds(PERMIT_LIFE), busy=True)  # rows read before its permit, the attempt after
     # In a plan its permit is remembered: until that has run out, a refused start may be made again on it.
     until = machine.permit_until if run.plan else None
-    running = machine if machine.step is Step.RUNNING else move(machine, Step.RUNNING, permit_until=until)
+    moved = machine.step is not Step.RUNNING
+    running = move(machine, Step.RUNNING, permit_until=until, reason=None) if moved else machine
     again = FollowOperation(machine=machine.machine, attempt=run.id, look=fact.looks)
     return _Part(running, again if is_overdue(fact, now) else None, busy=True)
 
@@ -172,11 +175,14 @@ def _judged(run: Run, machines: list[RunMachine], now: datetime) -> Run:
 
 def _rest(run: Run, part: _Part, claim: Operation | None, now: datetime) -> _Part:
     """Nothing has been sent: wait for the opening, for Azure, for the permit it has; or end: it may not start."""
-    machine = part.machine
     if not part.rest:
         return part
+    # Why it waits stands in its own row too: its wave is not waited for.
+    away = claim.reason if claim and is_away(claim.reason) else None
+    machine = part.machine if part.machine.reason == away else replace(part.machine, reason=away)
     refusal = refusal_to_start(run, now, machine)
     if refusal:
+        refusal = away if away and refusal.code == "NoTimeLeft" else refusal
         return _Part(ended_part(machine, Outcome.NOT_STARTED, refusal, now))
     if now < opens(run):
         return _Part(machine, wake=_seconds(opens(run) - now))
@@ -201,7 +207,7 @@ def _granted(run: Run, parts: list[_Part], now: datetime) -> Set[str]:
     if run.phase is not Phase.OPEN or (turn.since and now < turn.since):
         return frozenset()
     busy = [part.machine for part in parts if part.busy]
-    in_turn = [machine for machine in ready if machine.wave == turn.wave]
+    in_turn = [machine for machine in ready if machine.wave <= turn.wave]  # earlier: it was away
     return frozenset(grants(run.plan.concurrency, machines, busy, in_turn)[:MOST_CHANGES])
 
 
@@ -261,6 +267,14 @@ def may_start(run: Run, machine: RunMachine, now: datetime) -> bool:
 def selected(run: Run, plan: Plan) -> Run:
     """All its machines are written down."""
     return replace(_to(run, Phase.READY), plan=plan)
+
+
+def _may_be_busy(run: Run, machine: RunMachine, now: datetime) -> bool:
+    """Whether something is, or may be, under way on a machine whose attempt was not read."""
+    if machine.step is Step.PERMITTED and is_away(machine.reason):
+        free = _free_at(run, machine)
+        return free is not None and now < free
+    return machine.step in (Step.PERMITTED, Step.RUNNING)
 
 
 def _free_at(run: Run, machine: RunMachine) -> datetime | None:

@@ -28,7 +28,10 @@ TRANSITIONS: dict[Step, frozenset[Step]] = {
 
 
 class RunMachine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One machine's part. `permit_until` bounds the right to start."""
+    """One machine's part. `permit_until` bounds the right to start.
+
+    `reason`: why it ended so, or before its end why it waits (domain/returning.py).
+    """
 
     machine: str
     step: Step = Step.WAITING

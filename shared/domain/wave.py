@@ -10,6 +10,7 @@ import msgspec
 
 from shared.domain.machine import Outcome
 from shared.domain.reason import Reason, reason
+from shared.domain.returning import is_away
 from shared.domain.run_machine import RunMachine
 
 _GOOD = (Outcome.SUCCEEDED, Outcome.WARNINGS)
@@ -32,15 +33,15 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def gate(stages: Sequence[Stage], machines: Sequence[RunMachine]) -> Gate:
-    """The first wave with a machine that has not ended, if those before it allow it.
+    """The first wave with a machine that has to be waited for, if those before it allow it.
 
     The soak of a wave counts from the end of its last machine that was started; a wave in which nothing was started
-    has nothing to soak. Machines set aside count for nothing.
+    has nothing to soak. Machines set aside count for nothing; those that are away are not waited for, nor good so far.
     """
     since: datetime | None = None
     for number in sorted({machine.wave for machine in machines}):
         members = [machine for machine in machines if machine.wave == number]
-        if any(not machine.is_ended for machine in members):
+        if any(not machine.is_ended and not is_away(machine.reason) for machine in members):
             return Gate(wave=number, since=since)
         if number < len(stages):
             below = _below(stages[number], members)

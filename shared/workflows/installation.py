@@ -76,6 +76,7 @@ def start_installation(azure: Azure, store: Store, message: StartInstallation, l
     if held is None or held.operation.state is not State.CLAIMED:
         log.info("installation not started run=%s machine=%s reason=NoPermit", message.run, message.machine)
         return
+    plan = loaded.run.plan
     asked = _Asked(loaded.run, _request(store, loaded.run, machine), longest)
     try:
         if ended_as_lost(store, record, held, now):
@@ -86,7 +87,7 @@ def start_installation(azure: Azure, store: Store, message: StartInstallation, l
             return
         if pause:
             _wait(store, message, machine, pause, now)
-        elif loaded.run.plan is None or is_fit(azure, store, record, held, machine.vm_id):
+        elif plan is None or is_fit(azure, store, record, held, machine.vm_id, plan.look_again):
             send(azure, store, record, held, lambda leave_by: _install(azure, asked, machine, leave_by))
     except Conflict:
         log.info("installation not started run=%s machine=%s reason=TakenOver", message.run, message.machine)

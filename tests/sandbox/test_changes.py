@@ -62,6 +62,18 @@ def test_each_change_shows_everywhere(world: World) -> None:
     assert len(ids(world)) == len(before)
 
 
+def test_a_machine_is_stopped_and_started(world: World) -> None:
+    healthy = [each for each in world.get("/sandbox/fleet") if each["script"] == "healthy"]
+    vm, arc = (next(each for each in healthy if (each["kind"] == "AzureVM") is right) for right in (True, False))
+    for verb, power, agent in (("stop", "stopped", "Disconnected"), ("start", "running", "Connected")):
+        assert change(world, verb, vm["id"]).status == change(world, verb, arc["id"]).status == 200
+        view = world.get(f"{vm['id']}/instanceView?api-version=2025-04-01")
+        assert f"PowerState/{power}" in [each["code"] for each in view["statuses"]]
+        assert world.get(f"{arc['id']}?api-version=2025-01-13")["properties"]["status"] == agent
+    again = {each["id"]: each["pending"] for each in world.get("/sandbox/fleet")}
+    assert (again[vm["id"]], again[arc["id"]]) == (vm["pending"], arc["pending"])
+
+
 @pytest.mark.parametrize(
     ("verb", "more", "status"),
     [

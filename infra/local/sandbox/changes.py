@@ -1,5 +1,5 @@
-"""What becomes of machines while somebody watches: they are deleted, moved, renamed, re-created, cloned on request;
-a VM's agent stops answering, or somebody forbids extensions on it."""
+"""What becomes of machines on request: they are deleted, moved, renamed, re-created, cloned, stopped and started; a
+VM's agent stops answering, or somebody forbids extensions on it."""
 
 import copy
 
@@ -9,14 +9,19 @@ from msgspec.structs import replace
 from infra.local.sandbox.config import seeded_guid
 from infra.local.sandbox.http import Json, Refusal
 from infra.local.sandbox.machine import Machine, Place, Spec
+from infra.local.sandbox.scripts import Script
 from infra.local.sandbox.state import State
 
 _TROUBLES = {"stopAgent": "agent_answers", "forbidExtensions": "takes_extensions"}
+_VERBS = ("delete", "move", "rename", "recreate", "clone", "stop", "start", *_TROUBLES)
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`verb`: delete, move, rename, recreate, clone, stopAgent or forbidExtensions. `group`: where to move to; `name`:
-    of what is new."""
+    """`verb`: delete, move, rename, recreate, clone, stop, start, stopAgent or forbidExtensions. `group`: where to move
+    to; `name`: of what is new.
+
+    Stopped, a VM is off and an Arc machine's agent is not connected; started, it is healthy, whatever it was before.
+    """
 
     verb: str
     machine: str
@@ -62,8 +67,14 @@ def _made(state: State, machine: Machine, wanted: Change) -> Machine | None:
         case "recreate":
             again = seeded_guid(state.config.seed, "recreated", spec.id, spec.vm_id)
             return Machine(replace(spec, vm_id=again), copy.deepcopy(machine.guest))
-    verbs = ", ".join(("delete", "move", "rename", "recreate", "clone", *_TROUBLES))
-    raise Refusal(400, "InvalidChange", f"'{wanted.verb}' is none of {verbs}.", "verb")
+        case "stop" | "start":
+            return Machine(replace(spec, script=_script(spec, wanted.verb)), machine.guest)
+    raise Refusal(400, "InvalidChange", f"'{wanted.verb}' is none of {', '.join(_VERBS)}.", "verb")
+
+
+def _script(spec: Spec, verb: str) -> Script:
+    away = Script.DISCONNECTED if spec.is_arc else Script.POWERED_OFF
+    return away if verb == "stop" else Script.HEALTHY
 
 
 def _new(state: State, spec: Spec) -> Spec:
