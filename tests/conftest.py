@@ -7,12 +7,19 @@ import pytest
 from infra.local.azurite import Azurite
 from infra.local.launch import Options
 from infra.local.stack import Stack
+from tests.order import place
 
 MACHINES = 14
 """Every script once, and a few healthy machines."""
 
 SPEED = 1200.0
 """An installation of an hour takes three seconds."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long first; `--no-loadscope-reorder` keeps pytest-xdist from undoing it."""
+    items.sort(key=lambda item: place(item.nodeid))
 
 
 @pytest.fixture(scope="session")

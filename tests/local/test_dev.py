@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from dev import TESTS
 from infra.local import bootstrap, flags
 from infra.local.places import PROJECT
 from infra.local.proofs import PROOFS
+from tests.order import LONGEST_FIRST, place
 
 
 def dev(*words: str) -> subprocess.CompletedProcess[str]:
@@ -26,6 +28,15 @@ def test_an_unknown_proof_is_refused_by_name() -> None:
     refused = dev("prove", "everything")
     assert refused.returncode == 2
     assert "everything" in refused.stderr
+
+
+def test_the_files_that_go_first_are_there_and_xdist_keeps_the_order() -> None:
+    assert [file for file in LONGEST_FIRST if not (PROJECT / file).is_file()] == []
+    assert "--no-loadscope-reorder" in TESTS[0]
+    named = [f"{file}::test_a" for file in (LONGEST_FIRST[1], LONGEST_FIRST[0])]
+    assert sorted(["tests/b.py::test_b", "tests/a.py::test_a", *named], key=place) == [
+        *reversed(named), "tests/b.py::test_b", "tests/a.py::test_a"
+    ]  # fmt: skip
 
 
 def test_help_says_where_it_is_proven() -> None:

@@ -1,0 +1,26 @@
+"""Which test files go first: what takes long must not come last, while the other process has nothing left to do."""
+
+LONGEST_FIRST = (
+    "tests/triggers/test_sweep.py",
+    "tests/host/test_queues.py",
+    "tests/host/test_workers.py",
+    "tests/local/test_demo.py",
+    "tests/host/test_startup.py",
+    "tests/simulation/test_windows.py",
+    "tests/scenarios/test_pace.py",
+    "tests/scenarios/test_maintenance_client.py",
+    "tests/scenarios/test_official_clients.py",
+    "tests/scenarios/test_maintenance_contracts.py",
+    "tests/scenarios/test_maintenance_api.py",
+    "tests/scenarios/test_runs_api.py",
+    "tests/local/test_realguest.py",
+    "tests/local/test_stack.py",
+)
+"""Files that take twenty seconds or more, measured; each wants processes of its own, whatever the number of tests."""
+
+_PLACES = {file: place for place, file in enumerate(LONGEST_FIRST)}
+
+
+def place(nodeid: str) -> int:
+    """Where a test stands; the files that are not named follow, in the order in which they were found."""
+    return _PLACES.get(nodeid.partition("::")[0], len(_PLACES))
