@@ -22,7 +22,7 @@ from shared.domain.installation import read_installation
 from shared.domain.machine import OperatingSystem
 from shared.domain.operation import Accepted, Answer, Operation, OperationKind, State, claim_assessment
 from shared.domain.resource_id import MachineId, parse_machine_id
-from tests.sandbox.world import ORIGIN
+from tests.sandbox.world import ORIGIN, shared_key
 from tests.sandbox.world import Clock as Hands
 
 AUDIENCE = "https://management.azure.com"
@@ -35,7 +35,7 @@ class Watched(Sandbox):
     """The sandbox, which also keeps every request with its body, and can make Resource Graph's pages small."""
 
     def __init__(self, config: SandboxConfig, *, clock: Callable[[], datetime], guest: Guest | None = None) -> None:
-        super().__init__(config, clock=clock, catalogue=load_catalogue(), guest=guest)
+        super().__init__(config, clock=clock, catalogue=load_catalogue(), guest=guest, key=shared_key())
         self.seen: list[Request] = []
         self.most_rows = 0
         """Rows that Resource Graph gives at once, however many were asked for; 0: as asked."""

@@ -188,7 +188,7 @@ def test_no_token_no_answer(world: World, headers: dict[str, str], expected: str
 
 
 def test_a_token_of_another_sandbox_is_refused(world: World) -> None:
-    answer = world.send("GET", "/subscriptions?api-version=2022-12-01", token=World(machines=1).token)
+    answer = world.send("GET", "/subscriptions?api-version=2022-12-01", token=World(machines=1, own_key=True).token)
     assert (answer.status, code(answer.body)) == (401, "InvalidAuthenticationToken")
 
 

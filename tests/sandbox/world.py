@@ -4,18 +4,21 @@ import json
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from azure.core.credentials import AccessToken
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.hybridcompute import HybridComputeManagementClient
 from azure.mgmt.resourcegraph import ResourceGraphClient
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from infra.local.sandbox.catalogue import CatalogueEntry, load_catalogue
 from infra.local.sandbox.cloud import Sandbox
 from infra.local.sandbox.config import SandboxConfig
 from infra.local.sandbox.guests import Guest
 from infra.local.sandbox.http import Request, Response
+from infra.local.sandbox.identity import new_key
 from infra.local.sandbox.transport import SandboxTransport
 
 START = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -49,6 +52,12 @@ class Holder:
         return AccessToken(self._token, int(time.time()) + 3600)
 
 
+@cache
+def shared_key() -> RSAPrivateKey:
+    """Of the sandboxes of one test process, where no test is about keys: making one takes most of a sandbox's time."""
+    return new_key()
+
+
 class World:
     """One sandbox, its clock, its owner and clients without sockets. `settings` are those of its SandboxConfig."""
 
@@ -57,11 +66,13 @@ class World:
         *,
         catalogue: Sequence[CatalogueEntry] | None = None,
         guest: Guest | None = None,
+        own_key: bool = False,
         **settings: Any,  # noqa: ANN401 - checked by SandboxConfig
     ) -> None:
         self.clock = Clock()
         config = SandboxConfig(**{"platform": False, **settings})
-        self.sandbox = Sandbox(config, clock=self.clock, catalogue=catalogue or load_catalogue(), guest=guest)
+        key = None if own_key else shared_key()
+        self.sandbox = Sandbox(config, clock=self.clock, catalogue=catalogue or load_catalogue(), guest=guest, key=key)
         self.token = self.sandbox.owner_token()
         self.fleet: list[dict[str, Any]] = self.get("/sandbox/fleet")
 

@@ -7,6 +7,8 @@ from email.utils import format_datetime
 from random import Random
 from threading import Lock
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
 from infra.local.sandbox import activity, admin, arm, graph, inventory, maintenance, patching, tags
 from infra.local.sandbox.catalogue import CatalogueEntry
 from infra.local.sandbox.config import SandboxConfig
@@ -113,10 +115,11 @@ class Sandbox:
         clock: Callable[[], datetime],
         catalogue: Sequence[CatalogueEntry],
         guest: Guest | None = None,
+        key: RSAPrivateKey | None = None,
     ) -> None:
         self.config = config
         self._clock = clock
-        self._state = State(config, catalogue, guest, clock())
+        self._state = State(config, catalogue, guest, clock(), key)
         self._routes = Routes(_ROUTES)
         self._lock = Lock()
         self._request_ids = Random(f"{config.seed}:request")

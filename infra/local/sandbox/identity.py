@@ -25,10 +25,13 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class Identity:
-    """Issues and checks tokens of one tenant. `origin` is where ARM listens, and the issuer's address."""
+    """Issues and checks tokens of one tenant. `origin` is where ARM listens, and the issuer's address.
 
-    def __init__(self, config: SandboxConfig) -> None:
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    Without a key it makes one of its own, which takes longer than making all the rest of a sandbox.
+    """
+
+    def __init__(self, config: SandboxConfig, key: rsa.RSAPrivateKey | None = None) -> None:
+        self._key = key or new_key()
         self._config = config
         self._known: dict[str, Json] = {}
         self.identity_header = seeded_guid(config.seed, "identity header")
@@ -147,6 +150,10 @@ class Identity:
             except jwt.InvalidTokenError as error:
                 raise _refuse("InvalidAuthenticationToken", f"The access token is invalid: {error}.") from error
         return self._known[token]
+
+
+def new_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def _is_management(audience: str) -> bool:

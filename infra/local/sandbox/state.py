@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
 from infra.local.sandbox.catalogue import CatalogueEntry
 from infra.local.sandbox.config import SandboxConfig
 from infra.local.sandbox.faults import Faults
@@ -28,12 +30,17 @@ class State:
     """The fleet and its places, operations, tokens, throttles, faults and the journal of one sandbox."""
 
     def __init__(
-        self, config: SandboxConfig, catalogue: Sequence[CatalogueEntry], guest: Guest | None, now: datetime
+        self,
+        config: SandboxConfig,
+        catalogue: Sequence[CatalogueEntry],
+        guest: Guest | None,
+        now: datetime,
+        key: RSAPrivateKey | None,
     ) -> None:
         self.config = config
         self.estate = estate(config.seed, crowded=config.crowded)
         self.machines = make_fleet(config, self.estate, catalogue, guest)
-        self.identity = Identity(config)
+        self.identity = Identity(config, key)
         self.journal = Journal()
         self.published = Published()
         weather = Weather(config.day, config.speed, sorted(machine.spec.id for machine in self.machines))
