@@ -1,6 +1,7 @@
 """Which test files go first: what takes long must not come last, while the other process has nothing left to do."""
 
 LONGEST_FIRST = (
+    "tests/guests/test_guest.py",  # on a fresh machine it makes the Debian root
     "tests/triggers/test_sweep.py",
     "tests/host/test_queues.py",
     "tests/host/test_workers.py",
@@ -13,10 +14,10 @@ LONGEST_FIRST = (
     "tests/scenarios/test_maintenance_contracts.py",
     "tests/scenarios/test_maintenance_api.py",
     "tests/scenarios/test_runs_api.py",
-    "tests/local/test_realguest.py",
+    "tests/simulation/test_twins.py",
     "tests/local/test_stack.py",
 )
-"""Files that take twenty seconds or more, measured; each wants processes of its own, whatever the number of tests."""
+"""Files that take twenty seconds or more: few tests, but long ones, most with processes of their own."""
 
 _PLACES = {file: place for place, file in enumerate(LONGEST_FIRST)}
 
