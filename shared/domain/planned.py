@@ -24,7 +24,7 @@ START_TIME = timedelta(minutes=2)
 # Waits before each look in Resource Graph, in Azure's own Retry-After (ours): few, for nobody waits and each costs
 # calls. Together less than the wait before the first look at a single operation (domain/looks.py), which is for those
 # that no look here has seen the end of.
-LOOKS = (16, 12, 16)
+LOOKS = (20, 24)
 # How many looks are made again that Resource Graph's quota refused (ours; few, as a message may come twice), and the
 # wait where Azure names none, seconds: the quota is counted over five. Source: Resource Graph, "Guidance for throttled
 # requests".

@@ -55,7 +55,8 @@ def _due(
     """What is due, as it is read. Failures of single resource groups are added to `failed`, for the caller to raise."""
     began, marks = clock.now(), store.fleet.marks()
     elsewhere = {encode_key(each.subscription): each.reason for each in marks.values() if each.is_elsewhere}
-    for scope in _from_where_it_stopped(store):
+    first = store.fleet.planner()
+    for scope in _scopes(store, first):
         if clock.now() - began > PLAN_TIME:
             store.fleet.save_planner(scope)
             log.warning("assessments planned in part next=%s", scope)
@@ -68,7 +69,8 @@ def _due(
             failed.append(failure)
             continue
         yield from paced
-    store.fleet.save_planner("")
+    if first:
+        store.fleet.save_planner("")
 
 
 def _leave_out(store: Store, scope: str, why: Reason, now: datetime) -> list[Paced]:
@@ -82,8 +84,8 @@ def _is_told(record: Record, why: Reason) -> bool:
     return record.refusal is not None and record.refusal.reason.code == why.code
 
 
-def _from_where_it_stopped(store: Store) -> Iterator[str]:
-    first = store.fleet.planner()
+def _scopes(store: Store, first: str) -> Iterator[str]:
+    """All of them, from where the last plan stopped."""
     yield from store.fleet.scopes_from(first)
     if first:
         yield from takewhile(lambda scope: scope < first, store.fleet.scopes_from(""))
