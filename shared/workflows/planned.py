@@ -89,7 +89,8 @@ def _start_all(azure: Azure, store: Store, message: StartPlanned, oldest: timede
         unit = max(unit, held.operation.retry_after if held else 0)
         started.append(accepted(each, held.operation, held.etag) if held else each)
     _wait_for_slots(store, message, put_off, azure.clock.now())
-    _follow_on(store, message, tuple(started), unit or LOOK_AFTER)
+    if started:
+        _follow_on(store, message, tuple(started), unit or LOOK_AFTER)
 
 
 def _wanted(azure: Azure, store: Store, message: StartPlanned, oldest: timedelta) -> list[Wanted]:
