@@ -9,7 +9,7 @@ from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
 from shared.domain.identity import loss
 from shared.domain.logline import logline
-from shared.domain.looks import next_look
+from shared.domain.looks import next_look, next_trace
 from shared.domain.machine import Outcome, Record
 from shared.domain.messages import FollowOperation
 from shared.domain.operation import (
@@ -32,8 +32,8 @@ from shared.workflows.conclusion import Late, conclude
 from shared.workflows.sending import go_on, record_left_out, record_unstarted
 
 log = logging.getLogger(__name__)
-# Seconds between looks for what Azure has not shown yet: traces of an unanswered start (ours).
-TRACE_AGAIN = 20
+# Seconds until the next look where Azure gave no time and no answer (ours).
+LOOK_AGAIN = 20
 # Seconds between looks for a list of updates that Resource Graph has not published yet (ours).
 RESULTS_AGAIN = 3
 # Instead of seconds: neither the machine nor Azure's address of its assessment is there, nothing to wait for. Not so
@@ -97,7 +97,7 @@ def _not_readable(azure: Azure, store: Store, held: Held, error: Late | CloudErr
     facts = {"machine": operation.machine, "attempt": operation.attempt, "reason": type(error).__name__}
     log.info(logline("operation not readable yet", **facts, detail=error))
     late = max(RESULTS_AGAIN, operation.retry_after if operation.planned else 0)
-    wait = late if isinstance(error, Late) else error.retry_after or TRACE_AGAIN
+    wait = late if isinstance(error, Late) else error.retry_after or LOOK_AGAIN
     _keep_looking(azure, store, held, wait, lost)
 
 
@@ -128,7 +128,7 @@ def _result(azure: Azure, operation: Operation, lost: Reason | None) -> tuple[di
             return look.body, 0
         if lost and operation.kind is OperationKind.ASSESSMENT:
             return None, _FORGOTTEN
-    return None if lost else following.trace(azure, operation), TRACE_AGAIN
+    return None if lost else following.trace(azure, operation), LOOK_AGAIN
 
 
 def _keep_looking(azure: Azure, store: Store, held: Held, wait: int, lost: Reason | None) -> None:
@@ -144,6 +144,8 @@ def _look_again(azure: Azure, store: Store, held: Held, wait: int) -> None:
     operation, now = held.operation, azure.clock.now()
     if operation.state is State.ACCEPTED:
         wait = next_look(operation, wait, now)
+    elif operation.state is State.UNCONFIRMED:
+        wait = max(wait, next_trace(operation, now))
     go_on(store, store.operations.save(held, looked(operation, now, wait)).operation, wait)
 
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from shared.domain.looks import AWAITED, AWAITED_SHARE, PLANNED, next_look
-from shared.domain.operation import ASSESSMENT_DEADLINE, Operation, State
+from shared.domain.looks import AWAITED, AWAITED_SHARE, PLANNED, TRACES, next_look, next_trace
+from shared.domain.operation import ASSESSMENT_DEADLINE, UNCONFIRMED_PATIENCE, Operation, State, gave_up
 from tests.domain.samples import NOW, minutes, operation
 
 AZURE_SAYS = 15
@@ -57,3 +57,15 @@ def test_a_whole_installation_costs_few_looks_and_none_is_very_late() -> None:
     assert AWAITED[1] * AZURE_SAYS <= 120
     assert AWAITED_SHARE < 1
     assert timedelta(seconds=PLANNED * AZURE_SAYS) < ASSESSMENT_DEADLINE / 10
+
+
+def test_traces_are_looked_for_ever_more_seldom_and_given_up_in_time() -> None:
+    lost = replace(operation(State.UNCONFIRMED), sent=NOW)
+    now, waits = NOW, list[int]()
+    while not gave_up(lost, now):
+        waits.append(next_trace(lost, now))
+        now += timedelta(seconds=waits[-1])
+    assert waits[0] == TRACES[0]
+    assert max(waits) <= TRACES[1]
+    assert 10 <= len(waits) <= 15
+    assert now - NOW <= UNCONFIRMED_PATIENCE + timedelta(seconds=TRACES[0])
