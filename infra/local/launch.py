@@ -13,6 +13,10 @@ from infra.local.places import PROJECT
 AUDIENCE = "api://open-update-manager"
 """Whom tokens for the app are meant for."""
 
+DEPLOYMENT = "local"
+"""The app's name here. The subscriptions carry it from the beginning, as after the first day: a first start would wait
+until its marker has settled."""
+
 FOREIGN = ("OUM_", "AZURE_", "AzureWebJobs", "IDENTITY_", "MSI_", "WEBSITE_", "FUNCTIONS_", "PYTHON", "CONTAINER_NAME")
 """Starts of environment variables that the app, its SDKs or Python obey: ours only, never somebody else's."""
 
@@ -65,7 +69,7 @@ def sandbox_arguments(options: Options, folder: Path, guest: Path | None) -> lis
     """The sandbox's command line; its certificate and journal go under `folder`."""
     arguments = ["--port", "0", "--identity-port", "0", "--app-audience", AUDIENCE]
     arguments += ["--seed", str(options.seed), "--machines", str(options.machines), "--speed", str(options.speed)]
-    arguments += ["--run-dir", str(folder / "sandbox")]
+    arguments += ["--run-dir", str(folder / "sandbox"), "--owner", DEPLOYMENT]
     arguments += ["--crowded"] if options.crowded else []
     return [*arguments, "--guest", str(guest)] if guest else arguments
 
@@ -82,6 +86,7 @@ def app_settings(options: Options, storage: str, cloud: Cloud, base_url: str) ->
     return {
         "AzureWebJobsStorage": storage,
         "OUM_BASE_URL": base_url,
+        "OUM_DEPLOYMENT": DEPLOYMENT,
         "OUM_ARM_ENDPOINT": cloud.arm,
         "IDENTITY_ENDPOINT": cloud.identity,
         "IDENTITY_HEADER": cloud.identity_header,

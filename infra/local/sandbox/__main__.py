@@ -25,6 +25,7 @@ def main() -> None:
         origin=f"https://127.0.0.1:{arm.getsockname()[1]}",
         crowded=options.crowded,
         day=_day(options),
+        owner=options.owner,
     )
     sandbox = Sandbox(config, clock=lambda: datetime.now(UTC), catalogue=load_catalogue(), guest=_guest(options.guest))
     asyncio.run(serve(sandbox, arm, identity, options.run_dir))
@@ -41,6 +42,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--run-dir", type=Path, required=True, help="where the certificate files go")
     parser.add_argument("--guest", type=Path, help="root folder of a real Debian; one Arc machine is made of it")
     parser.add_argument("--app-audience", default=APP_AUDIENCE)
+    parser.add_argument("--owner", default="", help="the deployment of the app that the subscriptions are marked with")
     _add_faults(parser)
     return parser
 
