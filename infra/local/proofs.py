@@ -34,7 +34,12 @@ PROOFS = {
         ("-m", "proof", "-s", "tests/benchmarks/test_reading.py"),
     ),
     "simulation": Proof(
-        "10,000 days on which everything goes wrong break no law", ("-m", "proof", "-s", "tests/simulation")
+        "10,000 days on which everything goes wrong break no law",
+        ("-m", "proof", "-s", "tests/simulation/test_proof.py"),
+    ),
+    "windows": Proof(
+        "10,000 days with a maintenance window, everything going wrong around its opening, break no law",
+        ("-m", "proof", "-s", "tests/simulation/test_window_proof.py"),
     ),
 }
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from shared.cloud.azure import Azure
+from shared.domain.condition import Condition
 from shared.domain.maintenance_id import ConfigurationId
 from shared.domain.messages import (
     POISON_SUFFIX,
@@ -29,6 +30,7 @@ from shared.domain.resource_id import parse_machine_id
 from shared.store.store import Store
 from shared.workflows.agenda import tend_agenda
 from shared.workflows.assessment import plan_assessments, request_assessment, start_assessment
+from shared.workflows.configurations import delete_configuration, put_configuration
 from shared.workflows.index import count_fleet
 from shared.workflows.installation import request_installation, start_installation
 from shared.workflows.inventory import plan_inventory, sweep_inventory
@@ -38,6 +40,7 @@ from shared.workflows.openings import open_run, plan_openings
 from shared.workflows.operations import follow
 from shared.workflows.planned import follow_planned, start_planned
 from shared.workflows.poison import park_message, replay_message
+from shared.workflows.release import close_run, release_operation
 from shared.workflows.results import plan_results, sweep_results
 from shared.workflows.runs import advance_run
 
@@ -91,8 +94,20 @@ class Instance:
         plan_openings(self.store, self.azure.clock.now())
         self.store.fleet.timer_ran("opening_timer", self.azure.clock.now())
 
+    def configuration_put(self, address: ConfigurationId, body: bytes) -> None:
+        put_configuration(self.azure, self.store, address, body, Condition())
+
+    def configuration_delete(self, address: ConfigurationId) -> None:
+        delete_configuration(self.store, address, Condition())
+
     def run_cancel(self, configuration: ConfigurationId, start: datetime) -> None:
         cancel_run(self.store, configuration, stamp(start), "client", self.azure.clock.now())
+
+    def run_close(self, run: str) -> None:
+        close_run(self.store, run, "operator", "it does not move", self.azure.clock.now())
+
+    def operation_release(self, machine: str, attempt: str) -> None:
+        release_operation(self.azure, self.store, parse_machine_id(machine), attempt, "operator", "it does not move")
 
     def assessment_request(self, machine: str, request_id: str) -> Operation:
         now = self.azure.clock.now()

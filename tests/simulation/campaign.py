@@ -50,9 +50,9 @@ class Campaign(msgspec.Struct, kw_only=True):
         for outcome in self.failed:
             for each in outcome.broken[:3]:
                 yield f"BROKEN by seed {outcome.seed}, {each.law}: {each.what} [{each.about}]"
-            yield f"  again: python -m tests.simulation.seed {outcome.seed}"
+            yield f"  again: {self.coverage.again} {outcome.seed}"
         yield from (f"SELDOM: {name} ({self.coverage.met[name]})" for name in self.coverage.seldom)
-        yield from (f"UNKNOWN: {name}: name it in tests/simulation/points.py" for name in self.coverage.unknown)
+        yield from (f"UNKNOWN: {name}: name it in {self.coverage.points}" for name in self.coverage.unknown)
 
     def sums(self) -> str:
         done = self.coverage
@@ -61,17 +61,24 @@ class Campaign(msgspec.Struct, kw_only=True):
                 f"{done.seeds / self.seconds:.1f} seeds/s, {done.each:.3f} CPU s each")  # fmt: skip
 
 
-def run_campaign(seconds: float, seeds: int | None = None, first: int | None = None) -> Campaign:
+def run_campaign(
+    seconds: float,
+    seeds: int | None = None,
+    first: int | None = None,
+    coverage: Coverage | None = None,
+    runner: Runner | None = None,
+) -> Campaign:
     """Lives `seeds` seeds, or as many as `seconds` allow, from `first` or from fresh ones on."""
     start = int(time.time()) * APART if first is None else first
-    coverage, failed, began = Coverage(), list[Outcome](), time.monotonic()
+    coverage, runner, failed = coverage or Coverage(), runner or Runner(), list[Outcome]()
+    began = time.monotonic()
 
     def go_on() -> bool:
         short = bool(coverage.seldom) and seeds is None
         return time.monotonic() - began < seconds * (1 + EXTRA * short) and len(failed) < MOST_FAILED
 
     numbers = itertools.count(start) if seeds is None else iter(range(start, start + seeds))
-    for outcome in Runner().run(numbers, go_on):
+    for outcome in runner.run(numbers, go_on):
         coverage.add(outcome)
         if outcome.broken:
             failed.append(outcome)

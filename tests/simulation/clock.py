@@ -7,19 +7,20 @@ START = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
 
 class WorldClock:
-    """`seconds` since START."""
+    """`seconds` since `start`."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: datetime = START) -> None:
+        self.start = start
         self.seconds = 0.0
 
     def __call__(self) -> datetime:
-        return START + timedelta(seconds=self.seconds)
+        return self.start + timedelta(seconds=self.seconds)
+
+    def since(self, time: datetime) -> float:
+        """That instant in seconds since `start`."""
+        return (time - self.start).total_seconds()
 
     def skewed(self, seconds: float) -> Callable[[], datetime]:
         """The clock of a machine that is ahead by so many seconds."""
-        start = START + timedelta(seconds=seconds)
+        start = self.start + timedelta(seconds=seconds)
         return lambda: start + timedelta(seconds=self.seconds)
-
-
-def since_start(time: datetime) -> float:
-    return (time - START).total_seconds()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from azure.core.rest import HttpRequest, HttpResponse
     from azure.mgmt.compute import ComputeManagementClient
     from azure.mgmt.hybridcompute import HybridComputeManagementClient
+    from azure.mgmt.maintenance import MaintenanceManagementClient
     from azure.mgmt.resourcegraph import ResourceGraphClient
 
 ORIGIN = "https://127.0.0.1"
@@ -24,6 +25,7 @@ AUDIENCE = "https://management.azure.com"
 DEPLOYMENT = "simulation"
 """Both instances are of this one."""
 _COMPUTE, _HYBRID, _GRAPH = "2025-04-01", "2025-01-13", "2024-04-01"
+_MAINTENANCE = "2023-04-01"
 READ_TRIES = 3
 """The SDK's reading clients try again; fewer times than it does keep a story short."""
 READ_WAIT = 2.0
@@ -64,6 +66,8 @@ class Item:
 
     def as_dict(self) -> dict[str, Any]:
         return self._body
+
+    serialize = as_dict
 
 
 class _Status:
@@ -132,6 +136,10 @@ class LightAzure(Azure):
         base = f"{ORIGIN}/subscriptions/{subscription}"
         return cast("HybridComputeManagementClient", _Hybrid(_Arcs(self, base)))
 
+    def _maintenance(self, subscription: str) -> "MaintenanceManagementClient":
+        base = f"{ORIGIN}/subscriptions/{subscription}"
+        return cast("MaintenanceManagementClient", _Maintenance(_Schedules(self, base)))
+
     def _graph(self) -> "ResourceGraphClient":
         return cast("ResourceGraphClient", _Graph(self))
 
@@ -176,6 +184,21 @@ class _Arcs:
     def get(self, group: str, name: str) -> Item:
         machine = f"{self._base}/resourceGroups/{group}/providers/Microsoft.HybridCompute/machines/{name}"
         return Item(self._azure.read(f"{machine}?api-version={_HYBRID}"))
+
+
+class _Maintenance:
+    def __init__(self, schedules: "_Schedules") -> None:
+        self.maintenance_configurations = schedules
+
+
+class _Schedules:
+    def __init__(self, azure: LightAzure, base: str) -> None:
+        self._azure = azure
+        self._base = base
+
+    def list(self) -> Iterator[Item]:
+        kind = "Microsoft.Maintenance/maintenanceConfigurations"
+        return self._azure.pages(f"{self._base}/providers/{kind}?api-version={_MAINTENANCE}")
 
 
 class _Answer:

@@ -104,6 +104,11 @@ class Faults:
         seconds = self._random.uniform(65, 330)
         return Fault(f"delayed by {seconds:.0f} s", delay=seconds)
 
+    def frozen(self) -> Fault:
+        """As long, once the step is done."""
+        seconds = self._random.uniform(65, 330)
+        return Fault(f"done, then frozen for {seconds:.0f} s", self._then(seconds))
+
     def late_refusal(self) -> Fault:
         """Busy, said so late that the run has taken its next step meanwhile."""
         seconds = self._random.uniform(12, 25)

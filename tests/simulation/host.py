@@ -1,5 +1,6 @@
 """The Functions host as the simulation needs it: timers, messages with visibility and poison, requests of clients."""
 
+from collections.abc import Sequence
 from random import Random
 
 from shared.domain.errors import RequestError
@@ -17,10 +18,11 @@ LEASE = 600.0
 """What a dead host leaves a message hidden for; a dead worker's host hides it for VISIBILITY."""
 MOST_DELIVERIES = 5
 """host.json: maxDequeueCount."""
-TIMERS = (("agenda_timer", 0.0, 60.0), ("assessment_timer", 30.0, 600.0), ("inventory_timer", 420.0, 3600.0))
-"""Name, first firing and period in seconds from START, which is a full hour."""
+Timers = tuple[tuple[str, float, float], ...]
+TIMERS: Timers = (("agenda_timer", 0.0, 60.0), ("assessment_timer", 30.0, 600.0), ("inventory_timer", 420.0, 3600.0))
+"""Name, first firing and period in seconds from the clock's start."""
 INVENTORY_ASKED = (1.0, *(80.0 * turn for turn in range(1, 6)))
-"""When somebody asks for the inventory, seconds from START: once deployed, and again while things go wrong."""
+"""When somebody asks for the inventory, seconds from the start: once deployed, and again while things go wrong."""
 ASSESSMENTS_PLANNED = (130.0, 250.0, 370.0)
 """When the planner is started between its hours as well: what is planned while things go wrong matters most."""
 CLIENT_RETRIES = 3
@@ -46,13 +48,18 @@ class Host:
         """Failures that no fault explains."""
         scheduler.on_message = self.deliver
 
-    def start_timers(self) -> None:
-        for name, first, period in TIMERS:
+    def start_timers(
+        self,
+        timers: Timers = TIMERS,
+        inventory: Sequence[float] = INVENTORY_ASKED,
+        planned: Sequence[float] = ASSESSMENTS_PLANNED,
+    ) -> None:
+        for name, first, period in timers:
             self._scheduler.at(first, self._firing(name, period))
-        for asked in INVENTORY_ASKED:
-            self._scheduler.at(asked, lambda: self._fire("inventory_timer"))
-        for planned in ASSESSMENTS_PLANNED:
-            self._scheduler.at(planned, lambda: self._fire("assessment_timer"))
+        for at in inventory:
+            self._scheduler.at(at, lambda: self._fire("inventory_timer"))
+        for at in planned:
+            self._scheduler.at(at, lambda: self._fire("assessment_timer"))
 
     def start_wishes(self, wishes: list[Wish]) -> None:
         for wish in wishes:

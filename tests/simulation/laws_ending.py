@@ -7,7 +7,6 @@ from shared.domain.machine import Outcome
 from shared.domain.poison import message_id
 from shared.domain.resource_id import parse_machine_id
 from shared.domain.run import Step
-from tests.simulation.clock import since_start
 from tests.simulation.evidence import Broken, Evidence
 
 BURST, PER_SECOND = 600, 200 / 60
@@ -75,10 +74,11 @@ def _within_the_bucket(evidence: Evidence) -> Iterator[Broken]:
     starts: dict[tuple[str, str], list[float]] = defaultdict(list)
     for place, slots in world.phantoms.items():
         starts[place] += slots
-    where = {target.id.lower(): (target.subscription, target.region) for target in world.fleet}
+    regions = {target.name: target.region for target in world.fleet}  # kept when a machine is moved
     for sent in world.wire.sent:
         if sent.arrived:
-            starts[where[sent.machine]].append(since_start(sent.arrived))
+            place = (sent.machine.split("/")[2], regions[sent.machine.rpartition("/")[2]])
+            starts[place].append(world.clock.since(sent.arrived))
     for place, times in starts.items():
         tokens, last = float(BURST), 0.0
         for time in sorted(times):

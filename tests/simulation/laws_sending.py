@@ -8,7 +8,6 @@ from itertools import pairwise
 from shared.domain.operation import ASSESSMENT_DEADLINE, UNCONFIRMED_PATIENCE
 from shared.domain.run import SEND_TIMEOUT
 from tests.simulation.app import LONGEST_INSTALLATION
-from tests.simulation.clock import since_start
 from tests.simulation.evidence import Broken, Evidence, Ran
 from tests.simulation.plan import LARGEST_SKEW
 from tests.simulation.wire import Sent
@@ -50,7 +49,7 @@ def _inside_the_window(evidence: Evidence) -> Iterator[Broken]:
         cut_off = run.start + wish.window - wish.reserve
         if not run.start - CLOCK_ERROR <= sent.arrived <= cut_off + CLOCK_ERROR:
             yield Broken("1 window", f"sent at {sent.arrived}, window {run.start} to {cut_off}", sent.attempt)
-        asked = min((abs(since_start(run.start) - at) for at in wish.asked), default=1e9)
+        asked = min((abs(evidence.world.clock.since(run.start) - at) for at in wish.asked), default=1e9)
         if asked > CLOCK_ERROR.total_seconds():
             yield Broken("1 window", f"the run starts at {run.start}, asked for at {wish.asked}", sent.attempt)
 

@@ -77,11 +77,17 @@ def _row(operation: Operation, key: str) -> Row:
     return Row(partition=partition, key=key, values={"operation": text, "state": operation.state.value})
 
 
+_TABLES = {"runs": "run", "run_list": "runs"}
+"""Modules whose table has another name."""
+
+
 def with_stores(**replaced: Callable[[Table], Any]) -> Parts:
     """A store in which these modules are others, each over the table of its name."""
 
     def store(built: Store, table: Callable[[str], TwinTable]) -> Store:
-        return msgspec.structs.replace(built, **{name: make(table(name)) for name, make in replaced.items()})
+        return msgspec.structs.replace(
+            built, **{name: make(table(_TABLES.get(name, name))) for name, make in replaced.items()}
+        )
 
     return Parts(store=store)
 

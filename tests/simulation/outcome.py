@@ -36,7 +36,7 @@ def live(seed: int, template: Template, parts: Parts = Parts(), *, tell: bool = 
     world = World(seed, template, parts)
     world.run()
     evidence = Evidence(world)
-    broken = [*sending_laws(evidence), *ending_laws(evidence), *_too_easy(world)]
+    broken = [*sending_laws(evidence), *ending_laws(evidence), *too_easy(world)]
     story = world.scheduler.story
     return Outcome(
         seed=seed,
@@ -48,7 +48,7 @@ def live(seed: int, template: Template, parts: Parts = Parts(), *, tell: bool = 
         sdk=world.plan.sdk,
         transitions=dict(world.watch.transitions),
         crashes=dict(world.crashes),
-        story=_story(world, broken) if broken or tell else "",
+        story=story_of(world, broken) if broken or tell else "",
     )
 
 
@@ -56,7 +56,7 @@ def template_of(seed: int) -> Template:
     return make_template(seed % TEMPLATES)
 
 
-def _too_easy(world: World) -> list[Broken]:
+def too_easy(world: World) -> list[Broken]:
     """Each seed has at least 12 machines of both kinds, two instances and ten faults."""
     kinds = Counter(machine.is_vm for machine in world.fleet)
     enough = len(world.fleet) >= SMALLEST_FLEET and len(kinds) == 2 and len(INSTANCES) == 2
@@ -65,7 +65,7 @@ def _too_easy(world: World) -> list[Broken]:
     return [Broken("the world", "too few machines, instances or faults")]
 
 
-def _story(world: World, broken: list[Broken]) -> str:
+def story_of(world: World, broken: list[Broken]) -> str:
     """Of what broke; of everything when nothing is named."""
     abouts = {each.about for each in broken}
     about = abouts.pop() if len(abouts) == 1 else ""

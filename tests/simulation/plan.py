@@ -16,8 +16,9 @@ LARGEST_SKEW = 4.0
 """Seconds an instance's clock is wrong at most."""
 LATE = "late"
 """Side of a point at which Azure refuses late instead of the worker dying."""
-ASLEEP, THROTTLED, REFUSED = "asleep", "throttled", "refused"
-"""Sides of points at which the worker stands still for minutes, and at which Azure answers 429 or 409."""
+ASLEEP, FROZEN, THROTTLED, REFUSED = "asleep", "frozen", "throttled", "refused"
+"""Sides of points at which the worker stands still for minutes, before the step or after it, and at which Azure answers
+429 or 409."""
 _AIMED_COMMON, _AIMED_RARE = 0.09, 0.45
 """How often a seed aims at a common or a rare crash point."""
 _PATHS = (

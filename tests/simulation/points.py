@@ -4,11 +4,11 @@ A step that is named here and no longer taken, or taken and not named, fails the
 """
 
 
-def _points(**steps: str) -> tuple[str, ...]:
+def named(**steps: str) -> tuple[str, ...]:
     return tuple(f"{function} {step}" for function, named in steps.items() for step in named.split())
 
 
-COMMON = _points(
+COMMON = named(
     agenda_timer="""
         agenda.scan agenda.transact agenda.write fleet.get fleet.write operations.get queue.send run.get run.scan
     """,
@@ -41,7 +41,7 @@ COMMON = _points(
 )
 """On every function's usual way. Seeds aim at few of them at a time: who dies early never gets to the end."""
 
-RARE = _points(
+RARE = named(
     assessment_request="buckets.write operations.transact",
     assessment_start="arm.machine buckets.get machines.write operations.transact poison.write",
     assessment_timer="fleet.write queue.send",
@@ -60,7 +60,7 @@ RARE = _points(
 )
 """Seldom come to, or at the very end of a way: seeds aim at many of them."""
 
-RACES = _points(
+RACES = named(
     assessment_start="arm.owner fleet.write",
     assessments_start="fleet.write machines.get machines.write operations.get",
     installation_request="operations.write",

@@ -30,6 +30,7 @@ imports, caches of types and patterns, specialised bytecode) is then made once, 
 
 Seeds = Iterator[int]
 Live = Callable[[int, Template, Parts], Outcome]
+Make = Callable[[int], Template]
 
 
 class _Child(NamedTuple):
@@ -42,9 +43,16 @@ class _Child(NamedTuple):
 class Runner:
     """Keeps templates, forks from them, collects outcomes."""
 
-    def __init__(self, parts: Parts = Parts(), at_once: int = AT_ONCE, living: Live = live) -> None:  # noqa: B008 - immutable
+    def __init__(
+        self,
+        parts: Parts = Parts(),  # noqa: B008 - immutable
+        at_once: int = AT_ONCE,
+        living: Live = live,
+        template: Make = make_template,
+    ) -> None:
         self._parts = parts
         self._live = living
+        self._make = template
         self._at_once = at_once
         _warm_up()
 
@@ -69,7 +77,7 @@ class Runner:
         numbers = [number_of(seed) for seed in seeds]
         if len(set(numbers)) < len(seeds):
             raise ValueError(f"The seeds {seeds} cannot live in one process: what one lives on, another may not.")
-        templates = [_template(number) for number in numbers]
+        templates = [_template(self._make, number) for number in numbers]
         reading, writing = os.pipe()
         pid = os.fork()
         if not pid:
@@ -118,9 +126,9 @@ def _end_hanging(children: dict[int, _Child]) -> None:
 
 
 @cache
-def _template(number: int) -> Template:
+def _template(make: Make, number: int) -> Template:
     """Kept as it was made: only children live on it."""
-    return make_template(number)
+    return make(number)
 
 
 @cache

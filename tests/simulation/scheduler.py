@@ -6,7 +6,7 @@ from random import Random
 
 from tests.simulation.clock import WorldClock
 from tests.simulation.faults import Fault, Faults, crash_after, crash_before
-from tests.simulation.plan import ASLEEP, LATE, REFUSED, THROTTLED
+from tests.simulation.plan import ASLEEP, FROZEN, LATE, REFUSED, THROTTLED
 from tests.simulation.queues import QueueAccount, Stored
 from tests.simulation.steps import Act, Hub, Invocation
 from tests.simulation.story import Story
@@ -33,6 +33,7 @@ class Scheduler:
             "after": crash_after,
             LATE: faults.late_refusal,
             ASLEEP: faults.asleep,
+            FROZEN: faults.frozen,
             THROTTLED: faults.throttled,
             REFUSED: faults.refused,
         }
@@ -43,7 +44,7 @@ class Scheduler:
         """Where this seed wants something to go wrong: sides by `function place.verb`."""
         self.ready: list[Invocation] = []
         self.alive: set[Invocation] = set()
-        self.story = Story()
+        self.story = Story(clock.start)
         self.rate = 0.0
         self.down: set[str] = set()
         """Places that are down."""

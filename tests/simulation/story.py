@@ -1,10 +1,9 @@
 """What happened, in order, kept as it is cheap to keep and told only when somebody asks."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from tests.simulation.clock import START
 from tests.simulation.steps import Invocation, Step
 
 
@@ -22,7 +21,8 @@ class Line(NamedTuple):
 class Story:
     """Every step of a seed, and how many of them went wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: datetime) -> None:
+        self._start = start
         self.lines: list[Line] = []
         self.faults: Counter[str] = Counter()
 
@@ -36,7 +36,7 @@ class Story:
     def text(self, about: str = "") -> str:
         """One line a step; only invocations that ever touched `about` when given."""
         chosen = {line.number for line in self.lines if _touches(line, about.lower())}
-        return "\n".join(_told(line) for line in self.lines if line.number in chosen)
+        return "\n".join(_told(self._start, line) for line in self.lines if line.number in chosen)
 
 
 def _touches(line: Line, about: str) -> bool:
@@ -45,8 +45,8 @@ def _touches(line: Line, about: str) -> bool:
     return about in line.what.lower() or (line.step is not None and about in line.step.about.lower())
 
 
-def _told(line: Line) -> str:
-    time = (START + timedelta(seconds=line.at)).strftime("%H:%M:%S.%f")[:-3]
+def _told(start: datetime, line: Line) -> str:
+    time = (start + timedelta(seconds=line.at)).strftime("%H:%M:%S.%f")[:-3]
     done = f"{line.step.place}.{line.step.verb} {line.step.about}" if line.step else ""
     what = f"  ** {line.what}" if line.what else ""
     return f"{time} #{line.number:<5}{line.instance} {line.function:<22}{done}{what}"

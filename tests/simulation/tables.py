@@ -36,6 +36,12 @@ class TableAccount:
     def ensure(self, table: str) -> None:
         self._tables.setdefault(table, {})
 
+    def fill(self, other: "TableAccount") -> None:
+        """With all rows of another account."""
+        self._etags = other._etags
+        for table, partitions in other._tables.items():
+            self._tables[table] = {partition: dict(rows) for partition, rows in partitions.items()}
+
     def partitions(self, table: str) -> dict[str, _Partition]:
         """Raises ResourceNotFoundError `TableNotFound`."""
         if table not in self._tables:

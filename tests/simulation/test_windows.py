@@ -1,53 +1,41 @@
-"""The laws of maintenance windows over fresh seeds, and guards of the design whose absence they must notice."""
+"""A share of fresh days with a maintenance window, and every guard of a window taken out in turn."""
 
 import time
 
 import pytest
 
-from shared.domain.run import Run, RunMachine
-from shared.store.agenda import Agenda
-from shared.store.runs import Loaded, Runs, _machine_row, _run_row
-from shared.store.table import Merge
-from tests.simulation.mutants import with_stores
-from tests.simulation.runner import Runner
-from tests.simulation.windows import campaign, live_windows
+from tests.simulation.campaign import run_campaign
+from tests.simulation.report import simulation_report
+from tests.simulation.window_coverage import WindowCoverage
+from tests.simulation.window_mutants import MUTANTS
+from tests.simulation.windows import windows_runner
 from tests.simulation.world import Parts
 
-SECONDS = 10.0
-MOST_SEEDS = 60
+SHARE = 8.0
+"""Seconds of fresh seeds here; what must be met how often is judged by the whole share (test_proof.py)."""
+SEEDS_FOR_A_MUTANT = 600
+"""As many as a minute lives: a mutant that passes them would pass."""
 
 
-class NoETagOnTheRun(Runs):
-    """The last step wins: a cancel may be overwritten, and two steps grant twice."""
-
-    def save(self, loaded: Loaded, run: Run, machines: tuple[RunMachine, ...] | list[RunMachine]) -> None:  # type: ignore[override]
-        rows = [_run_row(run), *(_machine_row(run.id, machine) for machine in machines)]
-        self._table.transact([Merge(row) for row in rows])
-
-
-class NoAgenda(Agenda):
-    """What no message moves on is forgotten."""
-
-    def add(self, item: object, due: object) -> None:
-        return None
-
-
-MUTANTS: dict[str, Parts] = {
-    "no ETag on the run's row": with_stores(runs=NoETagOnTheRun),
-    "no agenda": with_stores(agenda=NoAgenda),
-}
-
-
-def test_every_law_holds() -> None:
-    outcomes, seen = campaign(SECONDS, None, time.time_ns() // 1000)
-    broken = [(outcome.seed, each) for outcome in outcomes for each in outcome.broken]
-    assert broken == []
-    assert len(outcomes) > 3
-    assert seen["Succeeded"] > 0
+def test_fresh_seeds_break_no_law(pytestconfig: pytest.Config) -> None:
+    campaign = run_campaign(SHARE, None, None, WindowCoverage(), windows_runner())
+    simulation_report(pytestconfig).append(f"windows: {campaign.sums()}")
+    assert campaign.failed == [], "\n".join(campaign.report())
+    assert campaign.coverage.unknown == []
+    assert campaign.coverage.met["outcome Succeeded"] > 0
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_missing_guard_is_noticed(name: str) -> None:
-    seeds = iter(range(MOST_SEEDS))
-    found = Runner(MUTANTS[name], living=live_windows).run(seeds, lambda: True)
-    assert any(outcome.broken for outcome in found)
+def test_a_guard_taken_out_is_noticed(name: str, pytestconfig: pytest.Config) -> None:
+    seeds, law = _caught(MUTANTS[name])
+    simulation_report(pytestconfig).append(f"windows, mutant '{name}': law '{law}' broke within {seeds} seeds")
+    assert law, f"{name}: not noticed in {seeds} seeds"
+
+
+def _caught(parts: Parts) -> tuple[int, str]:
+    """After how many fresh seeds which law broke first; no law when none did."""
+    first, laws, lived = int(time.time()) * SEEDS_FOR_A_MUTANT, list[str](), 0
+    for outcome in windows_runner(parts).run(iter(range(first, first + SEEDS_FOR_A_MUTANT)), lambda: not laws):
+        lived += 1
+        laws.extend(broken.law for broken in outcome.broken)
+    return lived, laws[0] if laws else ""

@@ -50,10 +50,18 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     is_vm: bool
     script: str
     reachable: bool
+    left_out: bool = False  # no window may start it
+    group: str = ""  # availability set
+    domain: int | None = None  # update domain in it
 
     @property
     def subscription(self) -> str:
         return self.id.split("/")[2].lower()
+
+    @property
+    def name(self) -> str:
+        """In lower case."""
+        return self.id.rpartition("/")[2].lower()
 
 
 class Wish(msgspec.Struct, kw_only=True):

@@ -16,7 +16,7 @@ from shared.domain.resource_id import parse_machine_id
 from shared.store.store import Store
 from shared.wiring import build_store
 from tests.simulation.app import Instance
-from tests.simulation.clock import WorldClock, since_start
+from tests.simulation.clock import WorldClock
 from tests.simulation.cloud import LightAzure
 from tests.simulation.faults import Faults
 from tests.simulation.host import Host
@@ -59,10 +59,12 @@ class World:
         self.clock: WorldClock = template.clock
         self.sandbox = template.sandbox
         self.hub = Hub()
-        self.watch = Watch(self.clock)
+        self.watch = self._watch()
         self.tables = TableAccount(self.watch)
+        if template.tables is not None:
+            self.tables.fill(template.tables)
         self.queues = QueueAccount(lambda: self.clock.seconds)
-        self.wire = Wire(self.hub, template.sandbox, self.clock)
+        self.wire = self._wire()
         self.wire.on_arrival = self._arrived
         faults = Faults(self.random, self.hub, self.tables)
         self.scheduler = Scheduler(self.random, self.clock, self.hub, self.queues, faults)
@@ -82,7 +84,7 @@ class World:
 
     def run(self) -> None:
         plan, scheduler = self.plan, self.scheduler
-        self.host.start_timers()
+        self._start_timers()
         self.host.start_wishes(plan.wishes)
         scheduler.rate, self.host.duplicates = plan.rate, 0.03
         scheduler.aim_at(plan.targets)
@@ -98,7 +100,7 @@ class World:
 
     def deadline(self) -> float:
         """Everything must be settled by then: the last window's end, its grace, and time to heal."""
-        ends = [since_start(run.end + INSTALLATION_GRACE) for _, run in self.watch.runs.values()]
+        ends = [self.clock.since(run.end + INSTALLATION_GRACE) for _, run in self.watch.runs.values()]
         return max([self.quiet_at or self.plan.faulty_for, *ends]) + HEALED_WITHIN.total_seconds()
 
     def open_ends(self) -> Iterator[str]:
@@ -109,6 +111,15 @@ class World:
         yield from (
             f"never assessed: {each.id}" for each in self.fleet if each.reachable and not self._assessed(each.id)
         )
+
+    def _watch(self) -> Watch:
+        return Watch(self.clock)
+
+    def _wire(self) -> Wire:
+        return Wire(self.hub, self.sandbox, self.clock)
+
+    def _start_timers(self) -> None:
+        self.host.start_timers()
 
     def _instance(self, name: str) -> Instance:
         clock = Clock(self.clock.skewed(self.plan.skew[name]))
@@ -157,7 +168,7 @@ class World:
         for subscription, region in sorted({(each.subscription, each.region) for each in self.fleet}):
             slots = self.store.buckets.lease(subscription, region, TIGHT_BACKLOG, self.clock())
             reserve = [self.clock.seconds] * (GUEST_PATCH_RESERVE - TIGHT_SPARE)  # others of the tenant, unpaced
-            self.phantoms[subscription, region] = [*(since_start(slot) for slot in slots), *reserve]
+            self.phantoms[subscription, region] = [*(self.clock.since(slot) for slot in slots), *reserve]
 
     def _arrived(self, sent: Sent) -> None:
         rows = [

@@ -1,0 +1,243 @@
+"""A day with a maintenance window: one configuration, edited, cancelled, and opened while everything goes wrong."""
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+
+from msgspec.structs import replace
+
+from infra.local.sandbox.http import Request, Response
+from infra.local.sandbox.places import estate
+from shared.domain.assignment import Assignment, on_machine, on_scope
+from shared.domain.dynamic_scope import Filter
+from shared.domain.errors import RequestError
+from shared.domain.maintenance_id import ConfigurationId
+from shared.domain.opening import run_id
+from shared.domain.resource_id import VM_TYPE, parse_machine_id
+from tests.domain.maintenance import ADDRESS
+from tests.simulation.app import Instance
+from tests.simulation.cloud import ORIGIN
+from tests.simulation.nights import FLEETS, NIGHTS
+from tests.simulation.steps import Invocation
+from tests.simulation.template import Template, make_template, number_of
+from tests.simulation.versions import Version
+from tests.simulation.window_plan import OPENING, Change, Edit, draw_window, for_windows
+from tests.simulation.window_watch import WindowWatch
+from tests.simulation.wire import NeverConnected, Sent, Wire, error_response
+from tests.simulation.world import Parts, World
+
+CONFIGURATION: ConfigurationId = ADDRESS
+TRIES, RELEASES = 8, 4
+FREEZE_EARLIEST = timedelta(seconds=70)
+"""A minute before the start (design, "frozen copy"), and two clocks that may be wrong."""
+LATEST = timedelta(minutes=10)
+"""After the start: no window may be taken up later (design, "agenda")."""
+_TIMERS = (("agenda_timer", 0.0, 60.0), ("opening_timer", 45.0, 150.0))
+_PLANNED = (OPENING - 20, OPENING + 30)
+
+
+class WindowWire(Wire):
+    """On which every start of some machines meets the same trouble."""
+
+    def __init__(self, *parts: object) -> None:
+        super().__init__(*parts)  # type: ignore[arg-type]  # as its own
+        self.troubles: dict[str, str] = {}
+        self.on_first: Callable[[str], None] | None = None
+        """Told once, at the first installation that Azure accepts: on which machine."""
+
+    def _arrive(self, request: Request, sent: Sent) -> Response:
+        trouble = self.troubles.get(sent.machine) if sent.verb == "installPatches" else None
+        match trouble:
+            case None:
+                return self._taken(super()._arrive(request, sent), sent)
+            case "unsent":
+                raise NeverConnected
+            case "throttled":
+                return error_response(429, "TooManyRequests", 20)
+            case "busy":
+                return error_response(409, "Conflict")
+        return error_response(403, "AuthorizationFailed")
+
+    def _taken(self, answer: Response, sent: Sent) -> Response:
+        if sent.verb == "installPatches" and sent.accepted and self.on_first:
+            self.on_first(sent.machine)
+            self.on_first = None
+        return answer
+
+
+class WindowWorld(World):
+    """`versions` are those that clients write, by number."""
+
+    watch: WindowWatch
+    wire: WindowWire
+
+    def __init__(self, seed: int, template: Template, parts: Parts = Parts()) -> None:  # noqa: B008 - immutable
+        super().__init__(seed, template, parts)
+        own = random.Random(f"windows {seed}")
+        self.night = NIGHTS[number_of(seed)]
+        self.window = draw_window(own, self.night, self.fleet)
+        self.plan = for_windows(self.plan, own)
+        written = [edit.version for edit in self.window.edits if edit.version]
+        self.versions: dict[int, Version] = {version.number: version for version in written}
+        self.wire.troubles = self.window.troubles
+        self.refused: list[str] = []
+        """What clients were refused, as `function code`."""
+        self.watch.on_first = lambda: self.scheduler.at(self.clock.seconds, self._assign)
+
+    def run(self) -> None:
+        window, at = self.window, self.scheduler.at
+        self._schedule_of_azures(window.native)
+        for edit in window.edits:
+            at(edit.at, partial(self._edit, edit))
+        for second in window.cancels:
+            at(second, partial(self._cancel, self.night.opens[0]))
+        for second in window.closes:
+            at(second, self._close)
+        for second in window.releases:
+            at(second, partial(self._release, RELEASES))
+        for change in window.changes:
+            at(change.at, partial(self._change, change))
+        if window.fault:
+            self.wire.on_first = lambda machine: at(self.clock.seconds + 2.5, lambda: self._fault(machine))
+        super().run()
+
+    def open_ends(self) -> Iterator[str]:
+        if self.clock.seconds < max(edit.at for edit in self.window.edits) + 1:
+            yield "an edit is to come"
+        yield from (f"in flight: {row.partition}" for row in self.tables.rows("operations", "inflight"))
+        yield from (f"agenda: {row.key}" for row in self.tables.rows("agenda"))
+        known = {*self.watch.runs, *(run_id(CONFIGURATION, start) for start in self.certain())}
+        yield from (f"open run: {run}" for run in sorted(known) if not self._is_closed(run))
+
+    def starts(self) -> dict[str, datetime]:
+        """Every window that any version has: its run, and when it opens by hand."""
+        found = {start for version in self.versions.values() for start in version.opens}
+        return {run_id(CONFIGURATION, start): start for start in sorted(found)}
+
+    def certain(self) -> Iterator[datetime]:
+        """Windows that must have a run: every version has them that stood when they may have been frozen."""
+        for start in self.starts().values():
+            stood = self.watch.version(start - FREEZE_EARLIEST, start + LATEST)
+            if all(number and start in self.versions[number].windows for number in stood):
+                yield start
+
+    def candidates(self, run: str, start: datetime) -> list[Version]:
+        """The versions that a run may have been frozen from."""
+        stood = self.watch.version(min(start - FREEZE_EARLIEST, self.watch.frozen[run]), self.watch.frozen[run])
+        return [self.versions[number] for number in sorted(stood) if number]
+
+    def _watch(self) -> WindowWatch:
+        return WindowWatch(self.clock)
+
+    def _wire(self) -> WindowWire:
+        return WindowWire(self.hub, self.sandbox, self.clock)
+
+    def _start_timers(self) -> None:
+        looks = (self.random.uniform(OPENING - 300, OPENING + 60),) if self.window.changes else ()
+        self.host.start_timers(_TIMERS, looks, _PLANNED if self.window.planned else ())
+
+    def _assign(self) -> None:
+        """As soon as there is a configuration its assignments are there: how they are written is told elsewhere."""
+        for each in self._assignments():
+            self.store.assignments.save(each)
+
+    def _assignments(self) -> Iterator[Assignment]:
+        window = self.window
+        if window.scope in ("static", "healthy"):
+            for machine in sorted(window.machines):
+                yield Assignment(id=on_machine(parse_machine_id(machine), "own"), configuration=CONFIGURATION)
+            return
+        chosen = {"windows": Filter(os_types=("Windows",)), "vms": Filter(resource_types=(VM_TYPE,)),
+                  "location": Filter(locations=(window.location,))}  # fmt: skip
+        for subscription in sorted({each.subscription for each in self.fleet}):
+            taken = chosen.get(window.scope, Filter())
+            yield Assignment(id=on_scope(subscription, "", "all"), configuration=CONFIGURATION, filter=taken)
+
+    def _edit(self, edit: Edit) -> None:
+        if edit.version is None:
+            self._client("configuration_delete", lambda each: each.configuration_delete(CONFIGURATION))
+        else:
+            body = edit.version.body()
+            self._client("configuration_put", lambda each: each.configuration_put(CONFIGURATION, body))
+
+    def _cancel(self, start: datetime) -> None:
+        self._client("run_cancel", lambda each: each.run_cancel(CONFIGURATION, start))
+
+    def _close(self) -> None:
+        self._client("run_close", lambda each: each.run_close(run_id(CONFIGURATION, self.night.opens[0])))
+
+    def _client(self, function: str, act: Callable[[Instance], None], left: int = TRIES) -> None:
+        """A client without a clear answer asks again."""
+
+        def ended(invocation: Invocation) -> None:
+            failed = invocation.crashed or invocation.failure
+            if isinstance(invocation.failure, RequestError):
+                self.refused.append(f"{function} {invocation.failure.code}")
+            if failed and left and not isinstance(invocation.failure, RequestError):
+                wait = self.random.choice((0.8, 5.0, 20.0))
+                self.scheduler.at(self.clock.seconds + wait, lambda: self._client(function, act, left - 1))
+
+        instance = self.host._any()
+        self.host._start(function, instance, lambda: act(instance), ended)
+
+    def _release(self, left: int) -> None:
+        """An operator releases what does not get on, and tries again when it is refused."""
+        run = run_id(CONFIGURATION, self.night.opens[0])
+        for machine in self.window.troubles:
+            self._client("operation_release", lambda each, of=machine: each.operation_release(of, run), 0)  # type: ignore[misc]
+        if left:
+            self.scheduler.at(self.clock.seconds + 15, lambda: self._release(left - 1))
+
+    def _change(self, change: Change) -> None:
+        body: dict[str, object] = {"verb": change.verb, "machine": change.machine.id}
+        if change.verb == "move":
+            body["group"] = self._another_group(change.machine.id)
+        self._ask_sandbox("POST", "/sandbox/machines", body)
+
+    def _fault(self, machine: str) -> None:
+        lag = {"kind": "graphLag", "seconds": 1500, "times": 0}
+        lost = {"kind": "forbidden", "subscription": machine.split("/")[2]}
+        self._ask_sandbox("POST", "/sandbox/faults", lost if self.window.fault == "forbidden" else lag)
+
+    def _another_group(self, machine: str) -> str:
+        config = self.sandbox.config
+        places = estate(config.seed, crowded=config.crowded).places
+        ids = [place.group_id for place in places]
+        return next(each for each in ids if not machine.lower().startswith(f"{each.lower()}/"))
+
+    def _schedule_of_azures(self, machine: str) -> None:
+        """Azure patches this machine by a configuration of its own."""
+        if not machine:
+            return
+        group = "/".join(machine.split("/")[:5])
+        kind = "/providers/Microsoft.Maintenance"
+        configuration = f"{group}{kind}/maintenanceConfigurations/native"
+        self._ask_azure(configuration, {"location": "westeurope", "properties": {"maintenanceScope": "InGuestPatch"}})
+        bound = {"properties": {"maintenanceConfigurationId": configuration}}
+        self._ask_azure(f"{machine}{kind}/configurationAssignments/native", bound)
+
+    def _ask_azure(self, path: str, body: Mapping[str, object]) -> None:
+        self._ask_sandbox("PUT", f"{path}?api-version=2023-04-01", body, {"Authorization": f"Bearer {self._token}"})
+
+    def _ask_sandbox(
+        self, method: str, path: str, body: Mapping[str, object], headers: dict[str, str] | None = None
+    ) -> None:
+        asked = Request(method=method, url=f"{ORIGIN}{path}", headers=headers or {}, body=json.dumps(body).encode())
+        answer = self.sandbox.handle(asked)
+        if answer.status >= 400 and answer.status != 404:
+            raise AssertionError(f"{method} {path}: {answer.status} {answer.body.decode()}")
+
+
+def make_window_template(number: int) -> Template:
+    """With the night of that number, and machines that an inventory has seen."""
+    template = make_template(number, NIGHTS[number].clock, FLEETS[number])
+    world = World(0, template)
+    instance = world.instances["one"]
+    instance.inventory_timer()
+    while ready := world.queues.surface():
+        stored = ready[0]
+        world.queues.delete(stored)
+        instance.receive(stored.queue, stored.text)
+    return replace(template, tables=world.tables)
