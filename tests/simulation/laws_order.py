@@ -10,7 +10,7 @@ from shared.domain.run import PERMIT_LIFE
 from shared.domain.run_machine import RunMachine
 from tests.simulation.evidence import Broken, Evidence, Ran
 from tests.simulation.laws_sending import CLOCK_ERROR
-from tests.simulation.window_plan import SOAK
+from tests.simulation.window_plan import AWAY, SOAK
 from tests.simulation.wire import Sent
 
 if TYPE_CHECKING:
@@ -94,13 +94,20 @@ def _in_waves(world: "WindowWorld", run: _Run, requests: list[Sent]) -> Iterator
         if not later:
             continue
         first = min(later, key=lambda sent: sent.left)
-        free = _free_at(run, wave)
+        free = _free_at(run, wave - away(world))  # those are not waited for
         if free and first.left < free - CLOCK_ERROR:
             yield Broken("waves", f"{first.machine} left at {first.left}, wave {number} had soaked at {free}", run.id)
         counted = [machine for machine in wave if machine in run.parts and not run.parts[machine].aside]
         good = sum(run.parts[machine].outcome in (Outcome.SUCCEEDED, Outcome.WARNINGS) for machine in counted)
         if good * 100 < world.window.threshold * len(counted):
             yield Broken("waves", f"{first.machine} after {good} of {len(counted)} in wave {number}", run.id)
+
+
+def away(world: "WindowWorld") -> frozenset[str]:
+    """Machines that may be away at their turn and are looked at again."""
+    changed = {each.machine.id.lower() for each in world.window.changes if each.verb in ("stop", "start")}
+    off = {each.id.lower() for each in world.fleet if each.script in AWAY}
+    return frozenset(changed | off) if world.window.looks else frozenset()
 
 
 def _free_at(run: _Run, wave: frozenset[str]) -> datetime | None:

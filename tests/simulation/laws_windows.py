@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from shared.domain.machine import Outcome
 from shared.domain.opening import run_id
+from shared.domain.operation import LEAVE_WITHIN
 from shared.domain.phase import RunOutcome
+from shared.domain.run import PERMIT_LIFE
 from tests.simulation.app import LONGEST_INSTALLATION
 from tests.simulation.evidence import Broken, Evidence
 from tests.simulation.laws_order import order_laws
 from tests.simulation.laws_sending import CLOCK_ERROR, held, journal_is_complete, on_a_permit, one_in_flight, sent_once
 from tests.simulation.versions import Version
-from tests.simulation.window_world import CONFIGURATION
+from tests.simulation.window_world import CONFIGURATION, TAKEN_AT
 from tests.simulation.wire import Sent
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ TOLERANCE, TOLERATED_PART = timedelta(minutes=10), 6
 """A window is taken up no later, and within this part of its length; documentation of `domain/opening.py`."""
 CALM = timedelta(minutes=20)
 """So long before a window's freezing nothing may go wrong for it to be held to everything."""
+MARK_GOOD_FOR = timedelta(minutes=16)
+"""A marker once read may count for a quarter of an hour (see `domain/owner.py`), and a start takes its time."""
 MINUTE = timedelta(minutes=1)
 
 
@@ -33,7 +37,9 @@ def window_laws(evidence: Evidence, world: "WindowWorld") -> Iterator[Broken]:
     for run, requests in sends.items():
         yield from _as_written(world, run, requests)
         yield from _taken_up_in_time(world, run, requests)
-    yield from _alone(world, [sent for requests in sends.values() for sent in requests])
+    every = [sent for requests in sends.values() for sent in requests]
+    yield from _alone(world, every)
+    yield from _not_anothers(world, every)
     yield from _once(evidence)
     yield from _at_the_right_instant(world)
     yield from _taken(world)
@@ -98,13 +104,27 @@ def _taken_up_in_time(world: "WindowWorld", run: str, requests: list[Sent]) -> I
 
 def _alone(world: "WindowWorld", sends: list[Sent]) -> Iterator[Broken]:
     """What Azure patches by itself, what is off, and what no assignment takes is never sent anything."""
-    barred = {target.id.lower() for target in world.fleet if target.left_out} | {world.window.native.lower()}
+    started = {each.machine.id.lower() for each in world.window.changes if each.verb == "start"}
+    barred = {target.id.lower() for target in world.fleet if target.left_out} - started | {world.window.native.lower()}
     moved = {each.machine.id.lower().rpartition("/")[2] for each in world.window.changes if each.verb == "move"}
     for sent in sends:
         if sent.machine in barred:
             yield Broken("alone", f"{sent.machine} is patched by others, or off", sent.attempt)
         if sent.machine not in world.window.machines and sent.machine.rpartition("/")[2] not in moved:
             yield Broken("5 scope", f"{sent.machine} is in no scope", sent.attempt)
+
+
+def _not_anothers(world: "WindowWorld", sends: list[Sent]) -> Iterator[Broken]:
+    """Nothing is sent where another deployment has its marker: not once that is known, and no longer than what was
+    read before may count."""
+    for sent in sends:
+        subscription = sent.machine.split("/")[2]
+        known = world.watch.lost.get(subscription)
+        if known and sent.left > known + PERMIT_LIFE + LEAVE_WITHIN + CLOCK_ERROR:
+            yield Broken("not alone", f"{sent.machine} left at {sent.left}, another's since {known}", sent.attempt)
+        taken = world.clock.start + timedelta(seconds=TAKEN_AT)
+        if subscription == world.window.taken and sent.left > taken + MARK_GOOD_FOR + CLOCK_ERROR:
+            yield Broken("not alone", f"{sent.machine} left at {sent.left}, another's marker is there", sent.attempt)
 
 
 def _once(evidence: Evidence) -> Iterator[Broken]:

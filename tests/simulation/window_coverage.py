@@ -20,11 +20,12 @@ REASONS = {
         "PoweredOff Disconnected UpdatedThroughCluster Deleted Moved Recreated InstallationFailed WindowExceeded",
         "RebootRequired MachineBusy StartRefused Unsent StartUnconfirmed NoAnswer ResultsLate NoTimeLeft AgentNotReady",
         "ExtensionsOff PatchedByPlatform NativeSchedule SystemNotPatched WindowMissed FailureBudgetUsed",
-        "WaveBelowThreshold Cancelled ReleasedByOperator ClosedByOperator Throttled",
+        "OwnedElsewhere WaveBelowThreshold Cancelled ReleasedByOperator ClosedByOperator Throttled",
     )
     for code in line.split()
 }
-"""All that a run of a configuration gives a machine, but for UnknownSystem, which no machine of the sandbox has."""
+"""All that a run of a configuration gives a machine; but no machine of these fleets is an UnknownSystem, or
+an UnsupportedSystem."""
 CRASHES = {f"{point} {side}" for point in (*COMMON, *RARE) for side in ("before", "after")}
 UNASKED = {f"{point} {side}" for point in RACES for side in ("before", "after")} | {"operation new -> sending"}
 

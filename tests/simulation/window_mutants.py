@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from shared.domain.owner import Mark
 from shared.domain.run import Run, RunMachine
 from shared.store.agenda import Agenda
+from shared.store.fleet import Fleet
 from shared.store.runs import Loaded, Runs, _machine_row, _run_row
 from shared.store.store import Store
 from shared.store.table import Merge, Table
-from tests.simulation.cloud import LightAzure
+from tests.simulation.cloud import DEPLOYMENT, LightAzure
 from tests.simulation.mutants import NoClaimTransaction, with_stores
 from tests.simulation.tables import TwinTable
 from tests.simulation.world import Parts
@@ -76,6 +78,14 @@ class NotFrozen(Runs):
         return current.configuration if current else copy
 
 
+class AlwaysOurs(Fleet):
+    """Whatever another deployment's marker says."""
+
+    def mark(self, subscription: str) -> Mark | None:
+        mark = super().mark(subscription)
+        return replace(mark, owner=DEPLOYMENT, reason=None) if mark and mark.is_elsewhere else mark
+
+
 def _follow(store: Store, table: Callable[[str], TwinTable]) -> Store:
     return replace(store, runs=NotFrozen(table("run"), store.configurations))
 
@@ -103,5 +113,5 @@ MUTANTS: dict[str, Parts] = {
     "no waves": blind(_planned(waves=()), lambda each: replace(each, wave=0)),
     "no pace": blind(_planned(concurrency=None)),
     "no availability sets": blind(lambda run: run, lambda each: replace(each, group="")),
+    "no owner marker": with_stores(fleet=AlwaysOurs),
 }
-"""The owner marker's guard comes here with the marker."""

@@ -23,6 +23,7 @@ LATER = 3
 GOOD_DAYS, FAULTY_DAYS = 0.12, 0.06
 """Seeds in which nobody interferes and only sound machines are in scope: their runs can end well. And those in
 which Azure shows nothing any more."""
+AWAY = ("poweredOff", "deallocated", "disconnected")
 TROUBLES = ("unsent", "unsent", "throttled", "throttled", "throttled", "busy", "refused", "refused")
 """How Azure, or the way to it, meets every start of one machine."""
 FAULTS = ("forbidden", "graphLag", "graphLag")
@@ -67,6 +68,8 @@ class WindowPlan(msgspec.Struct, frozen=True, kw_only=True):
     troubles: dict[str, str] = {}  # machine id, lower case: one of TROUBLES
     changes: tuple[Change, ...] = ()
     native: str = ""  # id of a machine with a schedule of Azure's own
+    looks: bool = False  # machines that are away at their turn are looked at again
+    taken: str = ""  # a subscription that another deployment of the app marks as its own
     fault: str = ""  # of the sandbox's: one of FAULTS
 
 
@@ -84,7 +87,8 @@ def draw_window(random: Random, night: Night, fleet: list[Target]) -> WindowPlan
     if fault:
         limit = budget = None
     threshold = 0 if good else random.choice((0, 0, 0, 10, 20, 80))
-    first = _first(random, night, _block(limit, budget, waves, threshold))
+    looks = not good and random.random() < 0.25
+    first = _first(random, night, _block(limit, budget, waves, threshold) | {"lookAgain": looks})
     plan = WindowPlan(
         edits=(_beginning(random, replace(first, length=LONG) if good and len(first.opens) == 1 else first),),
         machines=frozenset(each.lower() for each in ids),
@@ -95,6 +99,7 @@ def draw_window(random: Random, night: Night, fleet: list[Target]) -> WindowPlan
         waves=tuple(frozenset(each.lower() for each in wave) for wave in waves),
         threshold=threshold,
         planned=random.random() < 0.1,
+        looks=looks,
         fault=fault,
     )
     return plan if good or fault else _disturbed(random, plan, fleet)
@@ -114,8 +119,9 @@ def _disturbed(random: Random, plan: WindowPlan, fleet: list[Target]) -> WindowP
         closes=_instants(random, 0.08, OPENING - 30, OPENING + 90),
         releases=_instants(random, 0.8, OPENING + 5, OPENING + 60) if troubles else (),
         troubles=troubles,
-        changes=tuple(_changes(random, early)),
+        changes=(*_changes(random, early), *(_returns(random, machines) if plan.looks else ())),
         native=random.choice(machines).id if random.random() < 0.12 else "",
+        taken=random.choice(machines).subscription if random.random() < 0.08 else "",
     )
 
 
@@ -223,6 +229,15 @@ def _changes(random: Random, machines: list[Target]) -> Iterator[Change]:
         able = vms if verb in ("stopAgent", "forbidExtensions") else machines
         if able and random.random() < share:
             yield Change(random.uniform(FROZEN - 20, OPENING + 30), verb, random.choice(able))
+
+
+def _returns(random: Random, machines: list[Target]) -> Iterator[Change]:
+    """One that was off from the beginning, and one that is switched off before the opening, come back in the window."""
+    for machine in [each for each in machines if each.script in AWAY][:1]:
+        yield Change(random.uniform(OPENING, OPENING + 200), "start", machine)
+    for machine in _some(random, [each for each in machines if each.script == "healthy"], 0.5):
+        yield Change(random.uniform(FROZEN, OPENING), "stop", machine)
+        yield Change(random.uniform(OPENING + 5, OPENING + 200), "start", machine)
 
 
 def _outages(random: Random) -> Iterator[tuple[float, float, str]]:

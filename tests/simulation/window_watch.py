@@ -6,8 +6,10 @@ from datetime import datetime
 import msgspec
 
 from shared.domain.configuration import Configuration
+from shared.domain.owner import Mark
 from shared.domain.phase import Phase
 from shared.domain.run import Run
+from shared.store.fleet import _MARKS
 from shared.store.table import Row
 from tests.simulation.versions import NUMBER
 from tests.simulation.watch import Watch
@@ -22,6 +24,8 @@ class WindowWatch(Watch):
         """Number of the version that stands from then on; 0: there is none."""
         self.frozen: dict[str, datetime] = {}
         self.opened: dict[str, datetime] = {}
+        self.lost: dict[str, datetime] = {}
+        """Subscriptions, and when it was written that another deployment drives them."""
         self.on_first: Callable[[], None] = lambda: None
         """Told when there is a configuration for the first time."""
 
@@ -30,6 +34,8 @@ class WindowWatch(Watch):
         row = after or before
         if table == "configurations" and row is not None and not row.partition.startswith("|"):
             self._configuration(after)
+        elif table == "fleet" and after is not None and after.partition == _MARKS:
+            self._mark(after)
         elif table == "run" and after is not None and after.key == "configuration":
             self.frozen.setdefault(after.partition, self._now())
         elif table == "run" and after is not None and after.key == "run":
@@ -46,6 +52,11 @@ class WindowWatch(Watch):
         self.written.append((self._now(), number))
         if is_first:
             self.on_first()
+
+    def _mark(self, after: Row) -> None:
+        mark = msgspec.json.decode(str(after.values["value"]), type=Mark)
+        if mark.is_elsewhere:
+            self.lost.setdefault(mark.subscription, self._now())
 
     def _phase(self, before: Row | None, after: Row) -> None:
         new, old = _run(after), _run(before) if before else None

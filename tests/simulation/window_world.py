@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from infra.local.sandbox.http import Request, Response
 from infra.local.sandbox.places import estate
+from shared.cloud.owner import TAG
 from shared.domain.assignment import Assignment, on_machine, on_scope
 from shared.domain.dynamic_scope import Filter
 from shared.domain.errors import RequestError
@@ -30,6 +31,8 @@ from tests.simulation.world import Parts, World
 
 CONFIGURATION: ConfigurationId = ADDRESS
 TRIES, RELEASES = 8, 4
+TAKEN_AT = 30.0
+"""Long enough before the opening for the marker to be asked about once more."""
 FREEZE_EARLIEST = timedelta(seconds=70)
 """A minute before the start (design, "frozen copy"), and two clocks that may be wrong."""
 LATEST = timedelta(minutes=10)
@@ -99,6 +102,8 @@ class WindowWorld(World):
             at(second, partial(self._release, RELEASES))
         for change in window.changes:
             at(change.at, partial(self._change, change))
+        if window.taken:
+            at(TAKEN_AT, partial(self._take, window.taken))
         if window.fault:
             self.wire.on_first = lambda machine: at(self.clock.seconds + 2.5, lambda: self._fault(machine))
         super().run()
@@ -200,6 +205,12 @@ class WindowWorld(World):
         lag = {"kind": "graphLag", "seconds": 1500, "times": 0}
         lost = {"kind": "forbidden", "subscription": machine.split("/")[2]}
         self._ask_sandbox("POST", "/sandbox/faults", lost if self.window.fault == "forbidden" else lag)
+
+    def _take(self, subscription: str) -> None:
+        """Another deployment of the app marks it."""
+        tags = {"operation": "Merge", "properties": {"tags": {TAG: "another"}}}
+        path = f"/subscriptions/{subscription}/providers/Microsoft.Resources/tags/default?api-version=2021-04-01"
+        self._ask_sandbox("PATCH", path, tags, {"Authorization": f"Bearer {self._token}"})
 
     def _another_group(self, machine: str) -> str:
         config = self.sandbox.config
