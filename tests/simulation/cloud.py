@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import requests
-from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    ODataV4Format,
+    ServiceRequestError,
+    ServiceResponseError,
+)
 
 from infra.local.sandbox.http import Request, Response
 from shared.cloud.azure import Azure, Departure
@@ -225,7 +231,10 @@ def _http_error(answer: LightResponse) -> HttpResponseError:
     error = HttpResponseError(f"({answer.status_code}) {answer.text()}")
     error.status_code = answer.status_code
     error.response = cast("Any", answer)
-    error.error = None
+    try:
+        error.error = ODataV4Format(answer.json()["error"])
+    except (KeyError, TypeError, msgspec.DecodeError):
+        error.error = None  # not Azure's body
     return error
 
 

@@ -175,9 +175,7 @@ def _nobody_forgotten(world: "WindowWorld") -> Iterator[Broken]:
 def is_calm(world: "WindowWorld", start: datetime) -> bool:
     """Whether nothing went wrong that may count for this window."""
     quiet = world.quiet_at is not None and world.quiet_at + CALM.total_seconds() < world.clock.since(start)
-    deleted = any(
-        number == 0 for _, number in world.watch.written
-    )  # with its assignments
+    deleted = any(number == 0 for _, number in world.watch.written)  # with its assignments
     return quiet and not deleted and not world.window.changes and not world.window.fault
 
 

@@ -9,11 +9,11 @@ from tests.simulation.points import named
 COMMON = named(
     agenda_timer="agenda.scan agenda.write fleet.get fleet.write run.get",
     installation_start="""
-        arm.machine buckets.get machines.get operations.get operations.write run.get run.scan
+        arm.machine buckets.get fleet.get machines.get operations.get operations.write run.get run.scan
     """,
     opening_start="""
-        agenda.write arm.graph assignments.scan configurations.get fleet.scan machines.scan queue.send run.get run.scan
-        run.transact runs.get runs.write
+        agenda.write arm.graph assignments.scan configurations.get fleet.get fleet.scan machines.scan queue.send
+        run.get run.scan run.transact runs.get runs.write
     """,
     operation_follow="arm.operation machines.get operations.get operations.write queue.send",
     run_advance="operations.get queue.send run.get run.scan run.transact runs.get runs.write",
@@ -39,10 +39,13 @@ RARE = named(
 
 RACES = named(
     agenda_timer="operations.get",
+    installation_start="arm.owner fleet.write",
+    opening_start="arm.owner fleet.write",
     operation_follow="updates.scan",
     run_advance="operations.transact",
 )
-"""Of assessments beside the windows, or where two meet within a step: known, and not asked to be met."""
+"""Of markers that are due for a look, of assessments beside the windows, or where two meet within a step: known, not
+asked to be met."""
 
 FUNCTIONS = frozenset(point.partition(" ")[0] for point in (*COMMON, *RARE))
 
@@ -59,7 +62,12 @@ _SHARES = {
     "installation_start operations.write": 0.15,
     "opening_start agenda.write": 0.12,
     "opening_start arm.graph": 0.12,
-    "opening_timer": 0.1,
+    "opening_timer": 0.2,
+    "agenda_timer runs.write": 0.9,
+    "installation_start fleet.get": 0.2,
+    "opening_start fleet.get": 0.15,
+    "operation_follow arm.machine": 0.8,
+    "operation_follow poison.write": 0.8,
     "operation_follow arm.operation": 0.15,
     "operation_follow operations.write": 0.3,
     "operation_follow queue.send": 0.15,

@@ -37,7 +37,7 @@ FREEZE_EARLIEST = timedelta(seconds=70)
 """A minute before the start (design, "frozen copy"), and two clocks that may be wrong."""
 LATEST = timedelta(minutes=10)
 """After the start: no window may be taken up later (design, "agenda")."""
-_TIMERS = (("agenda_timer", 0.0, 60.0), ("opening_timer", 45.0, 150.0))
+_TIMERS = (("agenda_timer", 0.0, 60.0), ("opening_timer", 45.0, 300.0))
 _PLANNED = (OPENING - 20, OPENING + 30)
 
 
@@ -140,7 +140,7 @@ class WindowWorld(World):
         return WindowWire(self.hub, self.sandbox, self.clock)
 
     def _start_timers(self) -> None:
-        looks = (self.random.uniform(OPENING - 300, OPENING + 60),) if self.window.changes else ()
+        looks = [each.at + self.random.uniform(0.5, 40) for each in self.window.changes[:1]]  # seen, or not yet
         self.host.start_timers(_TIMERS, looks, _PLANNED if self.window.planned else ())
 
     def _assign(self) -> None:
