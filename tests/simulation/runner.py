@@ -49,10 +49,13 @@ class Runner:
         at_once: int = AT_ONCE,
         living: Live = live,
         template: Make = make_template,
+        patience: float = LONGEST_LIFE,
     ) -> None:
+        """`patience`: seconds after which a process is taken to hang."""
         self._parts = parts
         self._live = living
         self._make = template
+        self._patience = patience
         self._at_once = at_once
         _warm_up()
 
@@ -71,7 +74,7 @@ class Runner:
                     if _has_ended(key.fd, children[key.fd]):
                         ready.unregister(key.fd)
                         yield from _outcomes(key.fd, children.pop(key.fd))
-                _end_hanging(children)
+                _end_hanging(children, self._patience)
 
     def _fork(self, seeds: list[int]) -> tuple[int, _Child]:
         numbers = [number_of(seed) for seed in seeds]
@@ -119,9 +122,9 @@ def _outcomes(fd: int, child: _Child) -> Iterator[Outcome]:
         yield Outcome(seed=seed, broken=[Broken("the simulation itself", "the process ended without a word")])
 
 
-def _end_hanging(children: dict[int, _Child]) -> None:
+def _end_hanging(children: dict[int, _Child], patience: float) -> None:
     for child in children.values():
-        if time.monotonic() - child.began > LONGEST_LIFE:
+        if time.monotonic() - child.began > patience:
             os.kill(child.pid, signal.SIGKILL)
 
 

@@ -26,7 +26,7 @@ GOOD_DAYS, FAULTY_DAYS = 0.12, 0.055
 """Seeds in which nobody interferes and only sound machines are in scope: their runs can end well. And those in
 which Azure shows nothing any more."""
 AWAY = ("poweredOff", "deallocated", "disconnected")
-TROUBLES = ("unsent", "unsent", "throttled", "throttled", "throttled", "busy", "refused", "refused")
+TROUBLES = ("unsent", "unsent", "unsent", "throttled", "throttled", "busy", "refused", "refused", "refused")
 """How Azure, or the way to it, meets every start of one machine."""
 FAULTS = ("forbidden", "graphLag", "graphLag")
 """The right to read a subscription is lost for good after the first start; Resource Graph shows nothing new."""
@@ -91,6 +91,8 @@ def draw_window(random: Random, night: Night, fleet: list[Target]) -> WindowPlan
     threshold = 0 if good else random.choice((0, 0, 0, 10, 20, 80))
     looks = not good and random.random() < 0.25
     first = _first(random, night, _block(limit, budget, waves, threshold) | {"lookAgain": looks})
+    if good and random.random() < 0.4:
+        first = replace(first, reboot="Never")
     plan = WindowPlan(
         edits=(_beginning(random, replace(first, length=LONG) if good and len(first.opens) == 1 else first),),
         machines=frozenset(each.lower() for each in ids),
@@ -113,17 +115,20 @@ def _disturbed(random: Random, plan: WindowPlan, fleet: list[Target]) -> WindowP
     patchable = [each for each in machines if not each.left_out]
     early = [each for each in patchable if each.id.lower() in plan.waves[0]] or patchable
     first = plan.edits[0]
-    troubles = {each.id.lower(): random.choice(TROUBLES) for each in _some(random, early, 0.5)}
+    troubles = {each.id.lower(): random.choice(TROUBLES) for each in _some(random, early, 0.6)}
     return replace(
         plan,
         edits=(first, *_edits(random, first)),
-        cancels=_instants(random, 0.2, OPENING - 240, OPENING + 200),
+        cancels=(
+            *_instants(random, 0.12, OPENING - 240, OPENING + 200),
+            *_instants(random, 0.12, OPENING + 2, OPENING + 25),  # while permits are given
+        ),
         closes=_instants(random, 0.08, OPENING - 30, OPENING + 90),
         releases=_instants(random, 0.8, OPENING + 5, OPENING + 60) if troubles else (),
         troubles=troubles,
         changes=(*_changes(random, early), *(_returns(random, machines) if plan.looks else ())),
         native=random.choice(machines).id if random.random() < 0.12 else "",
-        taken=random.choice(machines).subscription if random.random() < 0.08 else "",
+        taken=random.choice(machines).subscription if random.random() < 0.12 else "",
     )
 
 
@@ -202,7 +207,7 @@ def _edit_at(random: Random) -> float:
 def _edited(random: Random, before: Version, number: int, at: float) -> Version | None:
     """None: deleted."""
     plain = before.night is PLAIN and len(before.opens) == 1
-    kinds = ["wide", "wide", "wide", "length", "enabled", "enabled", "deleted"]
+    kinds = ["wide", "wide", "wide", "length", "enabled", "deleted", "deleted"]
     kinds += ["expired"] if plain and at < FROZEN - 10 else []
     kinds += ["later"] if plain and not before.expired else []
     kind = random.choice(kinds)
@@ -227,8 +232,8 @@ def _later(opens: tuple[datetime, ...]) -> tuple[datetime, ...]:
 
 def _changes(random: Random, machines: list[Target]) -> Iterator[Change]:
     vms = [each for each in machines if each.is_vm]
-    for verb, share in (("move", 0.25), ("delete", 0.2), ("recreate", 0.1), ("stopAgent", 0.15),
-                        ("forbidExtensions", 0.15)):  # fmt: skip
+    for verb, share in (("move", 0.25), ("delete", 0.2), ("recreate", 0.15), ("stopAgent", 0.3),
+                        ("forbidExtensions", 0.3)):  # fmt: skip
         able = vms if verb in ("stopAgent", "forbidExtensions") else machines
         if able and random.random() < share:
             yield Change(random.uniform(FROZEN - 60, OPENING + 20), verb, random.choice(able))

@@ -16,7 +16,7 @@ from tests.simulation.evidence import Broken, Evidence
 from tests.simulation.laws_ending import ending_laws
 from tests.simulation.laws_windows import window_laws
 from tests.simulation.outcome import Outcome, story_of, too_easy
-from tests.simulation.runner import Runner
+from tests.simulation.runner import LONGEST_LIFE, Runner
 from tests.simulation.seed import settle_hashes
 from tests.simulation.template import Template, number_of
 from tests.simulation.window_coverage import WindowCoverage
@@ -66,8 +66,8 @@ def _ends(world: WindowWorld) -> Counter[str]:
     return seen
 
 
-def windows_runner(parts: Parts = Parts()) -> Runner:  # noqa: B008 - immutable
-    return Runner(parts, living=live_windows, template=make_window_template)
+def windows_runner(parts: Parts = Parts(), patience: float = LONGEST_LIFE) -> Runner:  # noqa: B008 - immutable
+    return Runner(parts, living=live_windows, template=make_window_template, patience=patience)
 
 
 def main(words: list[str]) -> int:
