@@ -74,11 +74,11 @@ def test_every_kind_of_trigger_is_indexed_and_the_ready_line_is_the_only_output(
         (
             HEAD
             + """
-@app.event_grid_trigger(arg_name="event")
-def on_event(event: func.EventGridEvent) -> None:
+@app.event_hub_message_trigger(arg_name="event", event_hub_name="h", connection="AzureWebJobsStorage")
+def on_event(event: func.EventHubEvent) -> None:
     pass
 """,
-            "Function on_event: binding event of type eventGridTrigger is not supported",
+            "Function on_event: binding event of type eventHubTrigger is not supported",
         ),
         (
             HEAD

@@ -125,7 +125,7 @@ def test_the_managed_identity_is_no_owner_and_good_for_arm_alone(
     token = identity.get_token("https://management.azure.com/.default").token
     app, owner = (jwt.decode(item, options={"verify_signature": False}) for item in (token, server.ready["token"]))
     assert app["aud"] == "https://management.azure.com"
-    assert owner["aud"] == ["https://management.azure.com", "api://open-update-manager"]
+    assert owner["aud"] == ["https://management.azure.com", "https://eventgrid.azure.net", "api://open-update-manager"]
     assert app["oid"] != owner["oid"]
     assert app["tid"] == owner["tid"]
     with pytest.raises(ClientAuthenticationError):

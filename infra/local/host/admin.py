@@ -13,9 +13,9 @@ from aiohttp import web
 
 from infra.local.host.invoker import Invoker
 from infra.local.host.log import Clock
-from infra.local.host.metadata import Function, HttpTrigger, QueueTrigger
+from infra.local.host.metadata import EventGridTrigger, Function, HttpTrigger, QueueTrigger
 from infra.local.host.payloads import NEVER, QueueItem, ScheduleStatus, queue_input, queue_metadata, timer_input
-from infra.local.host.wire import Input, Metadata
+from infra.local.host.wire import Input, Json, Metadata
 
 _PREFIX: Final = "/admin/functions/"
 
@@ -64,6 +64,8 @@ class Admin:
 
 
 def _payload(function: Function, text: str, now: datetime) -> tuple[Input, dict[str, Metadata]]:
+    if isinstance(function.trigger, EventGridTrigger):
+        return Json(value=text), {}
     if isinstance(function.trigger, QueueTrigger):
         item = QueueItem(
             id=str(uuid.uuid4()),

@@ -1,6 +1,7 @@
 """The HTTP front: authentication, the platform's own paths, then the function whose route fits.
 
-Order as in Azure: App Service authentication, /admin with the master key, home page, routes.
+Order as in Azure: App Service authentication (which leaves Event Grid's webhook out), /admin with the master key, home
+page, routes.
 """
 
 import hmac
@@ -12,6 +13,8 @@ from multidict import MultiMapping
 
 from infra.local.host.admin import Admin
 from infra.local.host.auth import Authentication, IssuerUnreachable, Unauthorized
+from infra.local.host.eventgrid import PATH as EVENT_GRID_PATH
+from infra.local.host.eventgrid import EventGrid
 from infra.local.host.invoker import Invoker
 from infra.local.host.log import Logger
 from infra.local.host.metadata import Function, HttpTrigger
@@ -33,6 +36,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     routes: Routes
     invoker: Invoker
     admin: Admin
+    event_grid: EventGrid
     logger: Logger
     master_key: str
     home_page: bool
@@ -60,6 +64,8 @@ class Front:
             if not self._has_key(request):
                 return web.Response(status=401)
             return await self._site.admin.handle(request.method, path, await request.read())
+        if path == EVENT_GRID_PATH and request.method in ("POST", "OPTIONS"):
+            return await self._site.event_grid.handle(request)
         headers = {name.lower(): value for name, value in _joined(request.headers).items()}
         if self._site.authentication is not None:
             try:

@@ -13,6 +13,7 @@ from infra.local.host import hostjson
 from infra.local.host.admin import Admin
 from infra.local.host.appsettings import Settings, disabled, switched_on
 from infra.local.host.auth import Authentication, TokenOptions
+from infra.local.host.eventgrid import EventGrid
 from infra.local.host.front import Site, application
 from infra.local.host.invoker import PoolInvoker
 from infra.local.host.log import Logger
@@ -98,6 +99,7 @@ class Host:
         return Site(
             routes=Routes(enabled, self._config.route_prefix),
             invoker=self._invoker,
+            event_grid=EventGrid(enabled, self._invoker, self._key),
             admin=Admin(found, self._invoker, lambda: datetime.now(UTC)),
             logger=self._logger,
             master_key=self._key,

@@ -37,7 +37,11 @@ class HttpTrigger(msgspec.Struct, frozen=True, kw_only=True):
     auth_level: str
 
 
-Trigger = TimerTrigger | QueueTrigger | HttpTrigger
+class EventGridTrigger(msgspec.Struct, frozen=True, kw_only=True):
+    """eventGridTrigger; who subscribes names the function in the webhook's address."""
+
+
+Trigger = TimerTrigger | QueueTrigger | HttpTrigger | EventGridTrigger
 
 
 class Function(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,13 +92,13 @@ def _function(record: FunctionRecord) -> Function:
 
 
 def _is_trigger(binding: _Binding, function: str) -> bool:
-    if binding.type in {"timerTrigger", "queueTrigger", "httpTrigger"}:
+    if binding.type in {"timerTrigger", "queueTrigger", "httpTrigger", "eventGridTrigger"}:
         return True
     if binding.type == "http" and binding.name == "$return":
         return False
     raise Refused(
         f"Function {function}: binding {binding.name} of type {binding.type} is not supported by the local host, "
-        "which knows timerTrigger, queueTrigger, httpTrigger and the http return value."
+        "which knows timerTrigger, queueTrigger, httpTrigger, eventGridTrigger and the http return value."
     )
 
 
@@ -105,7 +109,7 @@ def _trigger(binding: _Binding, function: str) -> Trigger:
     if binding.type == "queueTrigger":
         binary = (binding.data_type or "").lower() == "binary"
         return QueueTrigger(queue=binding.queue_name, connection=binding.connection, binary=binary)
-    return _http(binding, function)
+    return EventGridTrigger() if binding.type == "eventGridTrigger" else _http(binding, function)
 
 
 def _http(binding: _Binding, function: str) -> HttpTrigger:

@@ -27,7 +27,8 @@ def fleet(state: State) -> Response:
 
 
 def answer(state: State, request: Request, now: datetime) -> Response:
-    """GET journal; GET, POST, DELETE faults (see fault.py); POST machines (see changes.py); all under /sandbox."""
+    """GET journal; GET, POST, DELETE faults (see fault.py); POST machines (see changes.py); POST
+    subscriptions (see topics.py); all under /sandbox."""
     called = (request.method.upper(), request.path.removeprefix(PREFIX).rstrip("/"))
     match called:
         case ("GET", "/journal"):
@@ -40,6 +41,8 @@ def answer(state: State, request: Request, now: datetime) -> Response:
         case ("DELETE", "/faults"):
             state.faults.clear(now)
             return Response(status=204)
+        case ("POST", "/subscriptions"):
+            return state.topics.subscribe(request)
         case ("POST", "/machines"):
             return json_response(change(state, json_object(request.body)))
         case (method, path):

@@ -15,7 +15,7 @@ from infra.local.sandbox.config import SandboxConfig
 from infra.local.sandbox.foreign import draw_foreign
 from infra.local.sandbox.guests import Guest
 from infra.local.sandbox.http import Refusal, Request, Response
-from infra.local.sandbox.identity import Caller
+from infra.local.sandbox.identity import EVENT_GRID, Caller
 from infra.local.sandbox.openid import identity_answer
 from infra.local.sandbox.routes import (
     ACTIVITY_VERSIONS,
@@ -31,6 +31,7 @@ from infra.local.sandbox.routes import (
 )
 from infra.local.sandbox.state import State
 from infra.local.sandbox.throttles import ARM, ARM_TENANT_READS, ARM_TOGETHER, KIND_OF_METHOD, READS, WRITES
+from infra.local.sandbox.topics import Delivery, is_for_a_topic
 
 _SUBSCRIPTION = "/subscriptions/{subscription}"
 _GROUP = f"{_SUBSCRIPTION}/resourceGroups/{{group}}"
@@ -146,6 +147,16 @@ class Sandbox:
                 return self._tracked(request, self._answer(request, now), now)
         return admin.fleet(self._state)
 
+    def outgoing(self) -> list[Delivery]:
+        """Events that webhooks are to get now; the front sends them."""
+        with self._lock:
+            return self._state.topics.outgoing()
+
+    def delivered(self, delivery: Delivery, status: int) -> None:
+        """What a webhook answered to one; 0: nothing."""
+        with self._lock:
+            self._state.topics.delivered(delivery, status, self._clock())
+
     def _tracked(self, request: Request, response: Response, now: datetime) -> Response:
         """With the headers that every answer of ARM carries."""
         tracking = {
@@ -198,6 +209,9 @@ class Sandbox:
     def _carry_out(self, request: Request, now: datetime) -> tuple[Caller, Response]:
         caller = _NOBODY
         try:
+            if is_for_a_topic(request):
+                caller = self._state.identity.caller(request, now, EVENT_GRID)
+                return caller, self._state.topics.publish(request, now)
             caller = self._state.identity.caller(request, now)
             return caller, self._dispatch(request, caller, now)
         except Refusal as refusal:

@@ -12,6 +12,8 @@ from infra.local.sandbox.config import SandboxConfig, seeded_guid
 from infra.local.sandbox.http import Json, Refusal, Request, Response, json_response
 
 MANAGEMENT = "https://management.azure.com"
+EVENT_GRID = "https://eventgrid.azure.net"
+"""Whom tokens for Event Grid's topics are for. Source: azure-eventgrid, its default scope."""
 LIFETIME = timedelta(hours=24)
 _KEY_ID = "sandbox-1"
 _MANAGEMENT_NAMES = (MANAGEMENT, "https://management.core.windows.net")
@@ -41,11 +43,11 @@ class Identity:
         return f"{self._config.origin}/{self._config.tenant}/v2.0"
 
     def owner_token(self, now: datetime) -> str:
-        """The token of the person who runs the sandbox: valid for ARM and for the app."""
-        return self._sign("owner", "Olivia Owner", [MANAGEMENT, self._config.app_audience], now)
+        """The token of the person who runs the sandbox: valid for ARM, for topics and for the app."""
+        return self._sign("owner", "Olivia Owner", [MANAGEMENT, EVENT_GRID, self._config.app_audience], now)
 
-    def caller(self, request: Request, now: datetime) -> Caller:
-        """Whose request this is. Raises Refusal 401 in ARM's words."""
+    def caller(self, request: Request, now: datetime, audience: str = MANAGEMENT) -> Caller:
+        """Whose request this is, with a token for this audience. Raises Refusal 401 in ARM's words."""
         scheme, _, token = request.header("Authorization").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise _refuse("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
@@ -53,7 +55,7 @@ class Identity:
         if claims["exp"] <= now.timestamp():
             raise _refuse("ExpiredAuthenticationToken", "The access token has expired.")
         audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
-        if not any(_is_management(audience) for audience in audiences):
+        if not any(_is_for(each, audience) for each in audiences):
             message = f"The access token has been obtained for wrong audience or resource '{claims['aud']}'."
             raise _refuse("InvalidAuthenticationTokenAudience", message)
         return Caller(str(claims["oid"]), str(claims.get("name", "")))
@@ -96,7 +98,7 @@ class Identity:
             return json_response({"statusCode": 401, "message": "The identity header is missing or wrong."}, status=401)
         resource = request.query.get("resource", "")
         audience = self._audience(resource)
-        if audience != MANAGEMENT:
+        if audience not in (MANAGEMENT, EVENT_GRID):
             return _oauth_error("invalid_resource", f"The resource '{resource}' is not known in this tenant.")
         return json_response(
             {
@@ -111,7 +113,7 @@ class Identity:
     def _audience(self, resource: str) -> str:
         """The sandbox's own address stands for management: an SDK with another base URL asks for that."""
         host = urlsplit(resource).hostname
-        return MANAGEMENT if _is_management(resource) or host in ("127.0.0.1", "localhost") else resource
+        return MANAGEMENT if _is_for(resource, MANAGEMENT) or host in ("127.0.0.1", "localhost") else resource
 
     def _sign(self, who: str, name: str, audience: str | list[str], now: datetime) -> str:
         client = seeded_guid(self._config.seed, "client", who)
@@ -156,8 +158,8 @@ def new_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def _is_management(audience: str) -> bool:
-    return audience.rstrip("/") in _MANAGEMENT_NAMES
+def _is_for(given: str, audience: str) -> bool:
+    return given.rstrip("/") in (_MANAGEMENT_NAMES if audience == MANAGEMENT else (audience,))
 
 
 def _refuse(code: str, message: str) -> Refusal:

@@ -12,6 +12,7 @@ import trustme
 from aiohttp import web
 
 from infra.local.sandbox.cloud import Sandbox
+from infra.local.sandbox.couriers import Couriers
 from infra.local.sandbox.http import Request, Response
 
 LARGEST_BODY_BYTES = 4 * 1024 * 1024
@@ -53,7 +54,9 @@ async def serve(sandbox: Sandbox, arm: socket, identity: socket, folder: Path) -
     ca, cert, key = write_certificate(folder)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(cert, key)
-    runners = [await _start(_everything(sandbox), arm, context), await _start(_identity_only(sandbox), identity, None)]
+    couriers = Couriers(sandbox, ca)
+    everything = _everything(sandbox, couriers)
+    runners = [await _start(everything, arm, context), await _start(_identity_only(everything), identity, None)]
     stopped = _stop_event()
     ready = {
         "arm": f"https://127.0.0.1:{arm.getsockname()[1]}",
@@ -67,6 +70,7 @@ async def serve(sandbox: Sandbox, arm: socket, identity: socket, folder: Path) -
     }
     print(json.dumps(ready), flush=True)
     await stopped.wait()
+    await couriers.stop()
     for runner in runners:
         await runner.cleanup()
 
@@ -89,7 +93,7 @@ async def _start(handle: _Handle, sock: socket, context: ssl.SSLContext | None) 
     return runner
 
 
-def _everything(sandbox: Sandbox) -> _Handle:
+def _everything(sandbox: Sandbox, couriers: Couriers) -> _Handle:
     async def handle(request: web.Request) -> web.StreamResponse:
         seen = Request(
             method=request.method,
@@ -97,7 +101,9 @@ def _everything(sandbox: Sandbox) -> _Handle:
             headers=dict(request.headers),
             body=await request.read(),
         )
-        return await _deliver(request, await asyncio.to_thread(sandbox.handle, seen))
+        answer = await asyncio.to_thread(sandbox.handle, seen)
+        couriers.send_off()
+        return await _deliver(request, answer)
 
     return handle
 
@@ -129,9 +135,7 @@ def _hang_up(request: web.Request) -> None:
         request.transport.close()
 
 
-def _identity_only(sandbox: Sandbox) -> _Handle:
-    everything = _everything(sandbox)
-
+def _identity_only(everything: _Handle) -> _Handle:
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.path not in _IDENTITY_PATHS:
             raise web.HTTPNotFound

@@ -20,6 +20,7 @@ from infra.local.sandbox.places import Subscription, estate
 from infra.local.sandbox.platform import Platform
 from infra.local.sandbox.published import Published
 from infra.local.sandbox.throttles import Buckets
+from infra.local.sandbox.topics import Topics
 from infra.local.sandbox.weather import Weather
 
 # The tag by which deployments of the app tell each other that a subscription is theirs.
@@ -43,6 +44,7 @@ class State:
         self.identity = Identity(config, key)
         self.journal = Journal()
         self.published = Published()
+        self.topics = Topics(self.journal)
         weather = Weather(config.day, config.speed, sorted(machine.spec.id for machine in self.machines))
         self.faults = Faults(self.journal, weather)
         self.operations = Operations(config, self.journal, self.published, self.faults)
