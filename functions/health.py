@@ -17,4 +17,6 @@ def fleet_health(req: func.HttpRequest) -> func.HttpResponse:
 
 def _health(call: Call) -> func.HttpResponse:
     health = read_health(call.services.store, call.services.azure.clock.now())
-    return reply({"status": "Degraded" if health.problems else "Healthy", **msgspec.to_builtins(health)})
+    events = "on" if call.services.azure.topic else "off: OUM_EVENTS_ENDPOINT is empty"
+    status = "Degraded" if health.problems else "Healthy"
+    return reply({"status": status, "events": events, **msgspec.to_builtins(health)})

@@ -16,7 +16,8 @@ from shared.domain.maintenance_id import (
     parse_configuration_id,
 )
 from shared.domain.opening import run_address, stamp
-from shared.domain.run import RunMachine
+from shared.domain.run import Run, RunMachine
+from shared.domain.run_events import Report, hear_by
 from shared.domain.summary import Summary
 
 TYPE = f"{PROVIDER}/applyUpdates"
@@ -102,3 +103,23 @@ def run_machine(part: RunMachine) -> dict[str, Any]:
         "ended": part.ended,
     }
     return {name: value for name, value in msgspec.to_builtins(body).items() if value is not None}
+
+
+def run_events(run: Run) -> dict[str, Any]:
+    """What a run told and heard; `handlers` stands there where it waits for some."""
+    events, heard = run.events, {each.handler: each for each in run.events.reports}
+    body: dict[str, Any] = {
+        "preEventSent": events.pre_sent,
+        "postEventSent": events.post_sent,
+        "notPublished": events.trouble or None,
+        "handlers": [{"name": name, **_said(heard.get(name))} for name in events.wait_for] or None,
+        "reportBy": hear_by(run.start, run.plan.begin_by) if events.wait_for and run.plan else None,
+    }
+    return {name: value for name, value in msgspec.to_builtins(body).items() if value is not None}
+
+
+def _said(report: Report | None) -> dict[str, Any]:
+    if report is None:
+        return {"status": "Pending"}
+    status = "Succeeded" if report.succeeded else "Failed"
+    return {"status": status, "message": report.message, "at": report.at, "reportedBy": report.who}

@@ -11,11 +11,13 @@ blueprint = func.Blueprint()
 
 @blueprint.timer_trigger(arg_name="timer", schedule="45 */10 * * * *")
 def opening_timer(timer: func.TimerRequest) -> None:
-    """Every ten minutes: every configuration's next window stands in the agenda, however its line was lost."""
+    """Every ten minutes: every configuration's next window and pre-event stand in the agenda, however lost."""
+    from shared.workflows.events import plan_events
     from shared.workflows.openings import plan_openings
 
     built = services()
     plan_openings(built.store, built.azure.clock.now())
+    plan_events(built.azure, built.store, built.azure.clock.now())
     built.store.fleet.timer_ran("opening_timer", built.azure.clock.now())
 
 

@@ -58,6 +58,11 @@ def openings_poison(msg: func.QueueMessage) -> None:
     _park("openings", msg)
 
 
+@blueprint.queue_trigger(arg_name="msg", queue_name=f"events{POISON_SUFFIX}", connection=CONNECTION)
+def events_poison(msg: func.QueueMessage) -> None:
+    _park("events", msg)
+
+
 @blueprint.queue_trigger(arg_name="msg", queue_name=f"operations{POISON_SUFFIX}", connection=CONNECTION)
 def operations_poison(msg: func.QueueMessage) -> None:
     _park("operations", msg)

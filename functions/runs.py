@@ -128,13 +128,14 @@ def _now(call: Call) -> func.HttpResponse:
 
 
 def _machines(call: Call) -> func.HttpResponse:
-    from functions.maintenance import run_machine, run_summary
+    from functions.maintenance import run_events, run_machine, run_summary
     from shared.workflows.maintenance import show_run
 
     name = call.request.route_params["run"].lower()
     shown = show_run(call.services.store, name, _place(call), page_size(call, PAGE, LARGEST_PAGE))
     body = {**run_summary(shown.summary), "value": [run_machine(each) for each in shown.machines]}
     body.pop("machines")
+    body["events"] = run_events(shown.run)
     return reply(_with_next(call, body, f"fleet/runs/{shown.summary.id}", shown.next))
 
 

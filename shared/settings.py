@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     subscriptions: tuple[str, ...]
     assessment_age: timedelta
     maximum_duration: timedelta
+    events_endpoint: str
     authenticated: bool
 
 
@@ -42,6 +43,7 @@ NAMES = {
     "subscriptions": "OUM_SUBSCRIPTIONS",
     "assessment_age": "OUM_ASSESSMENT_AGE",
     "maximum_duration": "OUM_MAXIMUM_DURATION",
+    "events_endpoint": "OUM_EVENTS_ENDPOINT",
     "authenticated": "WEBSITE_AUTH_ENABLED",
 }
 
@@ -58,6 +60,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         subscriptions=_list(environment.get(NAMES["subscriptions"], "")),
         assessment_age=_duration(environment, "assessment_age", "PT24H"),
         maximum_duration=_duration(environment, "maximum_duration", "PT3H55M"),
+        events_endpoint=environment.get(NAMES["events_endpoint"], ""),
         authenticated=environment.get(NAMES["authenticated"], "").lower() == "true",
     )  # fmt: skip
 

@@ -49,6 +49,7 @@ def services() -> Services:
     settings = read_settings()
     login = partial(_identity, settings.identity)
     azure = Azure(settings.arm_endpoint, settings.arm_audience, login, Clock(), settings.deployment)
+    azure.topic = settings.events_endpoint
     return Services(settings=settings, azure=azure, store=open_store(settings.storage))
 
 
@@ -70,6 +71,7 @@ def build_store(table: Callable[[str], Table], queues: Queues) -> Store:
     """The store over these tables and queues."""
     from shared.store.assignments import Assignments
     from shared.store.configurations import Configurations
+    from shared.store.native_events import NativeEvents
 
     return Store(
         machines=Machines(table("machines")),
@@ -80,6 +82,7 @@ def build_store(table: Callable[[str], Table], queues: Queues) -> Store:
         run_list=RunList(table("runs")),
         configurations=Configurations(table("configurations")),
         assignments=Assignments(table("assignments")),
+        native_events=NativeEvents(table("nativeevents")),
         agenda=Agenda(table("agenda")),
         buckets=Buckets(table("buckets")),
         history=History(table("history")),

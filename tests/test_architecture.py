@@ -34,6 +34,7 @@ ROOMS = {*ARROWS, "infra", "tests", "dev"}
 SDK_HOMES: dict[str, set[str]] = {
     "azure.functions": {"function_app.py", "functions"},
     "azure.mgmt": {"shared/cloud"},
+    "azure.eventgrid": {"shared/cloud"},
     "azure.identity": {"shared/cloud", "shared/wiring.py"},
     "azure.core": {"shared/cloud", "shared/wiring.py", "shared/store/table.py", "shared/store/queue.py"},
     "azure.data": {"shared/store/table.py"},

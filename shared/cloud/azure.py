@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.core.pipeline.transport import HttpTransport
     from azure.core.rest import HttpRequest, HttpResponse
+    from azure.eventgrid._legacy import EventGridPublisherClient
     from azure.mgmt.compute import ComputeManagementClient
     from azure.mgmt.hybridcompute import HybridComputeManagementClient
     from azure.mgmt.maintenance import MaintenanceManagementClient
@@ -45,8 +46,10 @@ class Departure:
 class Azure:
     """One identity's view of Azure, and the name by which other deployments know this one.
 
-    `transport` replaces the wire, for tests.
+    `transport` replaces the wire, for tests. `topic`: where events are published; "": they are off.
     """
+
+    topic = ""
 
     def __init__(self, endpoint: str, audience: str, credential: Callable[[], TokenCredential], clock: Clock,
                  deployment: str, transport: HttpTransport[Any, Any] | None = None) -> None:  # fmt: skip
@@ -60,6 +63,7 @@ class Azure:
         self.hybrid = lru_cache(maxsize=_CLIENTS_KEPT)(self._hybrid)
         self.maintenance = lru_cache(maxsize=_CLIENTS_KEPT)(self._maintenance)
         self.graph = lru_cache(maxsize=1)(self._graph)
+        self.events = lru_cache(maxsize=1)(self._events)
         self._sender = lru_cache(maxsize=1)(self._pipeline)
 
     def send(self, request: HttpRequest, departure: Departure | None = None) -> HttpResponse:
@@ -102,6 +106,13 @@ class Azure:
         # A query that failed is asked again by a later message: waiting here would hold a function.
         once = Retry(retry_total=0)
         return ResourceGraphClient(self._credential(), self.endpoint, **{**self._options(), "retry_policy": once})
+
+    def _events(self) -> EventGridPublisherClient:
+        # The public class hands none of its options on to this one, which it wraps (4.22.1): time-outs, retries, wire.
+        from azure.eventgrid._legacy import EventGridPublisherClient
+
+        waits: dict[str, Any] = {"connection_timeout": CONNECT_TIMEOUT, "read_timeout": READ_TIMEOUT}
+        return EventGridPublisherClient(self.topic, self._credential(), retry_total=0, **waits, **self._wire())
 
     def _options(self) -> dict[str, Any]:
         """For the clients that only read: they may retry, and they tell us the time."""

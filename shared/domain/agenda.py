@@ -21,10 +21,11 @@ class ItemKind(StrEnum):
     ASSESSMENT = "assessment"  # id = attempt
     RUN = "run"  # id = run
     OPENING = "opening"  # id = run, of a window that is not opened yet
+    EVENT = "event"  # id = run, whose next event is not sent yet
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """An assessment under way on a machine, an open run, or the next window of a configuration."""
+    """An assessment under way on a machine, an open run, the next window of a configuration, or its next event."""
 
     kind: ItemKind
     id: str
@@ -32,14 +33,15 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     machine: str = ""
     closes_by: datetime | None = None  # by its own rules it is closed then
     planned: bool = False  # of an assessment that is started and looked at together with others
-    hints: int = 0  # sent in a row because it did not move; of assessments
-    configuration: str = ""  # of an opening
-    start: datetime | None = None  # of an opening
+    hints: int = 0  # sent in a row because it did not move; of assessments and events
+    configuration: str = ""  # of an opening or an event
+    start: datetime | None = None  # of an opening or an event
 
 
 def tended(item: Item, hinted: bool) -> Item:
-    """The line after a look; a run is given a hint at every look, which says nothing."""
-    return msgspec.structs.replace(item, hints=item.hints + 1 if hinted and item.kind is ItemKind.ASSESSMENT else 0)
+    """The line after a look; a run or an opening is given a hint at every look, which says nothing."""
+    counts = hinted and item.kind in (ItemKind.ASSESSMENT, ItemKind.EVENT)
+    return msgspec.structs.replace(item, hints=item.hints + 1 if counts else 0)
 
 
 def is_looked_at_together(item: Item, now: datetime) -> bool:

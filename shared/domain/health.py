@@ -157,6 +157,10 @@ def _operations(facts: Facts, now: datetime) -> Iterator[Problem]:
         elif item.kind is ItemKind.OPENING:
             text = f"A window of {item.configuration} is not opened: replay what was given up on the queue openings."
             yield Problem(check=Check.OPERATIONS, code="WindowStuck", message=text, target=item.configuration)
+        elif item.kind is ItemKind.EVENT:
+            text = (f"An event of {item.configuration} is not published: look whether the topic of OUM_EVENTS_ENDPOINT "
+                    "exists, and whether the app may send to it.")  # fmt: skip
+            yield Problem(check=Check.OPERATIONS, code="EventUnsent", message=text, target=item.configuration)
         else:
             text = (f"The assessment {item.id} of {item.machine} {since} and does not move: release it "
                     f"(POST /fleet/operations/{item.id}/release).")  # fmt: skip

@@ -93,6 +93,13 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
     start: datetime
 
 
+class SendEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """Publish what is due of a window's run: its pre-event, or its post event when it has closed."""
+
+    configuration: str
+    start: datetime
+
+
 class FollowOperation(msgspec.Struct, frozen=True, kw_only=True):
     """Look how an operation is doing, for the first time or once more: a message for a look already made is nothing."""
 
@@ -132,6 +139,7 @@ Message = (
     | StartInstallation
     | AdvanceRun
     | OpenRun
+    | SendEvents
     | FollowOperation
     | SweepResults
     | CountFleet
@@ -146,6 +154,7 @@ QUEUES: dict[type[Message], str] = {
     StartInstallation: "installations",
     AdvanceRun: "runs",
     OpenRun: "openings",
+    SendEvents: "events",
     FollowOperation: "operations",
     SweepResults: "results",
     CountFleet: "fleet",

@@ -23,6 +23,7 @@ from shared.domain.phase import Phase
 from shared.domain.precondition import why_left_alone
 from shared.domain.reason import Reason, reason
 from shared.domain.run import Plan, Run, RunMachine, Step
+from shared.domain.run_events import Events
 from shared.domain.wave import Stage
 
 # A configuration counts as it is so long before its window (design, "frozen copy").
@@ -100,6 +101,22 @@ def look_at(window: Occurrence) -> datetime:
     return window.start - FREEZE - LOOK_AHEAD
 
 
+def pre_event_at(configuration: Configuration, start: datetime) -> datetime:
+    """When the pre-event of a window is due: from then on, where there is a topic, the configuration is frozen."""
+    return start - (configuration.properties.fleet or Fleet()).pre_event_lead
+
+
+def event_item(configuration: Configuration, window: Occurrence, now: datetime) -> Item:
+    """The line of the agenda for a window's pre-event."""
+    line = opening_item(configuration, window, now)
+    return replace(line, kind=ItemKind.EVENT, closes_by=begin_by(window))
+
+
+def listed_part(record: Record) -> RunMachine:
+    """A machine of the run, chosen for its pre-event."""
+    return RunMachine(machine=record.machine.id, vm_id=record.machine.vm_id, listed=True)
+
+
 def begun(configuration: Configuration, window: Occurrence, who: str) -> Run:
     """The run of a window, before its machines are known."""
     starts = [latest_start(configuration, window, each) for each in systems(configuration.properties.install_patches)]
@@ -112,6 +129,7 @@ def begun(configuration: Configuration, window: Occurrence, who: str) -> Run:
         configuration=str(configuration.id),
         plan=Plan(begin_by=begin_by(window)),
         phase=Phase.SELECTING,
+        events=Events(wait_for=(configuration.properties.fleet or Fleet()).wait_for),
     )
 
 

@@ -19,11 +19,13 @@ from shared.domain.permit import grants, is_used_up
 from shared.domain.phase import RUN_TRANSITIONS, Phase, RunOutcome, run_outcome
 from shared.domain.reason import Reason, reason
 from shared.domain.returning import is_away
+from shared.domain.run_events import Events, deadlines, why_not_begun
 from shared.domain.run_machine import TRANSITIONS as TRANSITIONS
 from shared.domain.run_machine import RunMachine as RunMachine
 from shared.domain.run_machine import Step as Step
 from shared.domain.run_machine import ended_part, move
-from shared.domain.wave import Stage, gate
+from shared.domain.wave import Plan as Plan
+from shared.domain.wave import gate
 
 # Distance kept from both ends of the window against clock error (design, "clock").
 CLOCK_GUARD = timedelta(seconds=2)
@@ -32,16 +34,6 @@ SEND_TIMEOUT = timedelta(seconds=35)
 # Machines that one step changes: with the run's own row they are one transaction (design, "permits").
 MOST_CHANGES = 99
 MISSED = reason("WindowMissed")
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """How the machines of a configuration's run come one after the other. Shares are counts of machines by now."""
-
-    begin_by: datetime  # taken up later than this, it is missed
-    concurrency: int | None = None
-    failures: int | None = None
-    waves: tuple[Stage, ...] = ()
-    look_again: bool = False  # at machines that are off or disconnected
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +54,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     phase: Phase = Phase.OPEN
     stopped_because: Reason | None = None  # by its own rules nothing starts any more; told to what has not started
     outcome: RunOutcome | None = None
+    events: Events = Events()
 
 
 class Advance(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,18 +150,20 @@ def _settle(run: Run, machine: RunMachine, fact: Operation | None, now: datetime
 
 
 def _judged(run: Run, machines: list[RunMachine], now: datetime) -> Run:
-    """The run as its own rules see it now: missed, taken up, its budget used up, a wave below its threshold."""
+    """The run as its own rules see it now: held up, missed, taken up, its budget used up, a wave too poor."""
     plan = run.plan
     if plan is None or run.stopped_because:
         return run
-    if run.phase is Phase.READY and now > plan.begin_by and not run.cancelled:
-        return replace(run, stopped_because=MISSED)
+    if run.phase is Phase.READY and not run.cancelled:
+        held_up = why_not_begun(run.events, run.start, plan.begin_by, now) or (MISSED if now > plan.begin_by else None)
+        if held_up:
+            return replace(run, stopped_because=held_up)
     if is_used_up(plan.failures, machines):
         return replace(run, stopped_because=reason("FailureBudgetUsed"))
     below = gate(plan.waves, machines).refusal
     if below:
         return replace(run, stopped_because=below)
-    if run.phase is Phase.READY and opens(run) <= now and not run.cancelled:
+    if run.phase is Phase.READY and opens(run) <= now and not run.cancelled and run.events.is_clear:
         return _to(run, Phase.OPEN)
     return run
 
@@ -229,8 +224,15 @@ def _decided(run: Run, after: Run, before: tuple[RunMachine, ...], parts: list[_
     wakes = [part.wake for part in parts if part.wake is not None]
     since = gate(after.plan.waves, [part.machine for part in parts]).since if after.plan else None
     wakes += [_seconds(since - now)] if since and now < since else []
+    wakes += _deadlines(after, now)
     wake = min(wakes, default=None) if len(taken) == len(changed) else 0
     return Advance(run=after if after != run else None, machines=tuple(taken), messages=messages, wake=wake)
+
+
+def _deadlines(run: Run, now: datetime) -> list[int]:
+    """In how many seconds a run is judged again that has not begun."""
+    plan = run.plan if run.phase is Phase.READY and not run.stopped_because else None
+    return [_seconds(by - now) for by in deadlines(run.events, run.start, plan.begin_by, now)] if plan else []
 
 
 def _closed(run: Run, machines: list[RunMachine], now: datetime) -> Run:

@@ -45,6 +45,7 @@ class RunMachine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     wave: int = 0
     group: str = ""  # availability set
     domain: str = ""  # update domain in it
+    listed: bool = False  # chosen for the pre-event; how it stands is judged when the window opens
     aside: bool = False  # the configuration has nothing for it: it counts neither for its wave nor for the run
 
     @property

@@ -24,6 +24,16 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     success_threshold: int = 0
 
 
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How the machines of a configuration's run come one after the other. Shares are counts of machines by now."""
+
+    begin_by: datetime  # taken up later than this, it is missed
+    concurrency: int | None = None
+    failures: int | None = None
+    waves: tuple[Stage, ...] = ()
+    look_again: bool = False  # at machines that are off or disconnected
+
+
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
     """Which wave's turn it is; not before `since`, when that is given. `refusal`: why no further wave may begin."""
 

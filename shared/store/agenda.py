@@ -22,6 +22,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     row: Row
 
 
+class Beginning(msgspec.Struct, frozen=True, kw_only=True):
+    """What is due first of each shard, whether there may be `more`, and when the oldest of it was, or will be, due."""
+
+    items: list[Item]
+    more: bool
+    oldest: datetime | None
+
+
 class Agenda:
     """What has to be looked after, in order of time."""
 
@@ -55,11 +63,12 @@ class Agenda:
             for row in self._table.scan(str(shard), before=_instant(now) + _AFTER):
                 yield Entry(item=msgspec.json.decode(str(row.values["item"]), type=Item), row=row)
 
-    def first(self, size: int) -> tuple[list[Item], bool]:
-        """Up to `size` items of each shard, those that are due first, and whether a shard may hold more."""
+    def first(self, size: int) -> Beginning:
+        """Up to `size` items of each shard, those that are due first."""
         pages = [self._table.page(str(shard), size=size) for shard in range(SHARDS)]
         items = [msgspec.json.decode(str(row.values["item"]), type=Item) for page in pages for row in page]
-        return items, any(len(page) == size for page in pages)
+        more = any(len(page) == size for page in pages)
+        return Beginning(items=items, more=more, oldest=_oldest(pages))
 
     def items(self) -> Iterator[Item]:
         """Everything that is looked after: whatever is in flight stands here."""
@@ -87,8 +96,12 @@ class Agenda:
 
     def oldest(self) -> datetime | None:
         """When the oldest item was, or will be, due."""
-        first = [rows[0].key for shard in range(SHARDS) if (rows := self._table.page(str(shard), size=1))]
-        return datetime.fromisoformat(min(first).partition("|")[0]) if first else None
+        return _oldest([self._table.page(str(shard), size=1) for shard in range(SHARDS)])
+
+
+def _oldest(pages: Sequence[Sequence[Row]]) -> datetime | None:
+    first = [page[0].key for page in pages if page]
+    return datetime.fromisoformat(min(first).partition("|")[0]) if first else None
 
 
 def _row(item: Item, due: datetime, first: str = "") -> Row:

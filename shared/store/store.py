@@ -27,6 +27,7 @@ from shared.store.updates import Updates
 if TYPE_CHECKING:
     from shared.store.assignments import Assignments
     from shared.store.configurations import Configurations
+    from shared.store.native_events import NativeEvents
 
 
 class Store(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +41,7 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     run_list: RunList
     configurations: Configurations
     assignments: Assignments
+    native_events: NativeEvents
     agenda: Agenda
     buckets: Buckets
     history: History

@@ -7,7 +7,7 @@ import msgspec
 
 from shared.cloud.clock import Clock
 from shared.domain.agenda import HEAL_EVERY, TEND_TIME, Item, ItemKind, is_unborn, tended
-from shared.domain.messages import AdvanceRun, FollowOperation, Message
+from shared.domain.messages import AdvanceRun, FollowOperation, Message, SendEvents
 from shared.domain.operation import State, is_overdue
 from shared.domain.resource_id import parse_machine_id
 from shared.store.agenda import Entry
@@ -57,15 +57,33 @@ def _state(store: Store, item: Item, now: datetime) -> tuple[bool, Message | Non
         from shared.workflows.openings import still_opens  # the calendar is needed for windows only
 
         return still_opens(store, item, now)
+    if item.kind is ItemKind.EVENT:
+        from shared.workflows.events import still_owed
+
+        return still_owed(store, item, now)
     if item.kind is ItemKind.RUN:
-        loaded = store.runs.load(item.id)
-        if loaded is None:
-            return not is_unborn(item, now), None
-        if loaded.run.closed:
-            list_run(store, loaded.run, loaded.machines)
-        return (True, None) if loaded.run.closed else (False, AdvanceRun(run=item.id, alarm=loaded.run.alarm))
+        return _run_state(store, item, now)
     operation = store.operations.attempt(parse_machine_id(item.machine), item.id)
     if operation is None:
         return not is_unborn(item, now), None
     look = FollowOperation(machine=item.machine, attempt=item.id, look=operation.looks)
     return operation.state is State.ENDED, look if is_overdue(operation, now) else None
+
+
+def _run_state(store: Store, item: Item, now: datetime) -> tuple[bool, Message | None]:
+    """A run that has closed is listed once more; a post event that is not out gets a line of its own."""
+    loaded = store.runs.load(item.id)
+    if loaded is None:
+        return not is_unborn(item, now), None
+    run = loaded.run
+    if not run.closed:
+        return False, AdvanceRun(run=item.id, alarm=run.alarm)
+    list_run(store, run, loaded.machines)
+    if not run.events.topic:
+        return True, None
+    from shared.domain.event import owes_post_event, post_item
+
+    if not owes_post_event(run, now):
+        return True, None
+    store.agenda.add(post_item(run, now), now + HEAL_EVERY)
+    return True, SendEvents(configuration=run.configuration, start=run.start)

@@ -21,6 +21,7 @@ from shared.store.configurations import Stored
 from shared.store.store import Store
 from shared.store.table import Conflict
 from shared.workflows.changes import decided
+from shared.workflows.events import call_up, expect
 from shared.workflows.native import check_alone
 from shared.workflows.openings import announce, write_down
 
@@ -46,7 +47,7 @@ def put_configuration(
         check_alone(azure, store, before, made)
         return made
 
-    return _change(store, address, condition, make, now)
+    return _change(azure, store, address, condition, make)
 
 
 def patch_configuration(
@@ -62,7 +63,7 @@ def patch_configuration(
         check_alone(azure, store, before, made)
         return made
 
-    return _change(store, address, condition, make, now)[0]
+    return _change(azure, store, address, condition, make)[0]
 
 
 def delete_configuration(store: Store, address: ConfigurationId, condition: Condition) -> Configuration | None:
@@ -98,13 +99,14 @@ def list_occurrences(
 
 
 def _change(
+    azure: Azure,
     store: Store,
     address: ConfigurationId,
     condition: Condition,
     make: Callable[[Configuration | None], Configuration],
-    now: datetime,
 ) -> tuple[Stored, bool]:
     """Decides and writes; decides anew when another change came first."""
+    now = azure.clock.now()
 
     def write() -> tuple[Stored, Occurrence | None, bool]:
         found = store.configurations.get(address)
@@ -113,12 +115,14 @@ def _change(
         if found is None:
             _clear(store, address)
         window = write_down(store, made, now, now)
+        expect(azure, store, made, window, now)
         etag = store.configurations.save(made, found.etag if found else "")
         return Stored(configuration=made, etag=etag), window, found is None
 
     stored, window, new = decided("configuration", address, write)
     made = stored.configuration
     announce(store, made, window, now)
+    call_up(azure, store, made, window, now)
     log.info(logline("configuration written", configuration=str(address), new=new, enabled=made.enabled))
     return stored, new
 

@@ -58,18 +58,18 @@ def read_health(store: Store, now: datetime) -> Health:
 def _facts(store: Store, now: datetime) -> Facts:
     names = list(QUEUES.values())
     parked = {name: store.poison.parked(name, MOST_PARKED + 1) for name in names}
-    is_open, more_open = store.agenda.first(MOST_OPEN)
+    agenda = store.agenda.first(MOST_OPEN)
     head = store.index.shown().head
     throttled, more_throttles = store.buckets.throttled(now, MOST_THROTTLES)
     goes_on = {
         Check.POISON: any(len(found) > MOST_PARKED for found in parked.values()),
-        Check.OPERATIONS: more_open,
+        Check.OPERATIONS: agenda.more,
         Check.BUCKETS: more_throttles,
     }
     return Facts(
         queues={name: store.queues.length(name) for name in (*names, *(f"{name}{POISON_SUFFIX}" for name in names))},
-        agenda_oldest=store.agenda.oldest(),
-        open=tuple(is_open),
+        agenda_oldest=agenda.oldest,
+        open=tuple(agenda.items),
         poison=tuple(each for found in parked.values() for each in found[:MOST_PARKED]),
         throttled=tuple(throttled),
         timers=store.fleet.timers(),

@@ -40,6 +40,7 @@ UNBORN = timedelta(minutes=10)
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """A run with some of its machines, and the row to go on from."""
 
+    run: Run
     summary: Summary
     machines: tuple[RunMachine, ...]
     next: str
@@ -56,7 +57,7 @@ def show_run(store: Store, id_: str, first: str, size: int) -> Shown:
     if run is None:
         raise not_found(f"/fleet/runs/{id_}")
     machines, following = store.runs.page(id_, first, size)
-    return Shown(summary=summary(run, machines), machines=tuple(machines), next=following)
+    return Shown(run=run, summary=summary(run, machines), machines=tuple(machines), next=following)
 
 
 def read_run(store: Store, configuration: ConfigurationId, name: str) -> Summary:

@@ -6,11 +6,12 @@ may be repeated: what is written once stays, and the next window's line is writt
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.cloud import machines as cloud
 from shared.cloud.azure import Azure
@@ -19,9 +20,9 @@ from shared.domain.agenda import HEAL_EVERY, Item, ItemKind, is_unborn
 from shared.domain.assignment import Assignment, select
 from shared.domain.configuration import Configuration, next_windows
 from shared.domain.logline import logline
-from shared.domain.machine import Record
+from shared.domain.machine import Outcome, Record
 from shared.domain.maintenance_id import ConfigurationId, parse_configuration_id
-from shared.domain.messages import AdvanceRun, OpenRun
+from shared.domain.messages import AdvanceRun, OpenRun, SendEvents
 from shared.domain.occurrence import Occurrence
 from shared.domain.opening import (
     FREEZE,
@@ -37,8 +38,10 @@ from shared.domain.opening import (
 )
 from shared.domain.operation import INSTALLATION_GRACE
 from shared.domain.phase import Phase
-from shared.domain.reason import Reason
+from shared.domain.reason import Reason, reason
+from shared.domain.resource_id import parse_machine_id
 from shared.domain.run import MOST_CHANGES, Run, RunMachine, opens, selected, with_next_alarm
+from shared.domain.run_machine import ended_part
 from shared.domain.summary import summary
 from shared.store.runs import Loaded
 from shared.store.store import Store
@@ -89,7 +92,7 @@ def still_opens(store: Store, item: Item, now: datetime) -> tuple[bool, OpenRun 
     if item.start is None:
         return not is_unborn(item, now), None
     address = parse_configuration_id(item.configuration, "configuration")
-    if run is None and _window(store, address, item.start) is None:
+    if run is None and window_of(store, address, item.start) is None:
         if is_unborn(item, now):
             return False, None  # its configuration may be about to be saved
         log.info(logline("window dropped", configuration=item.configuration, start=item.start))
@@ -104,7 +107,7 @@ def open_run(azure: Azure, store: Store, message: OpenRun) -> None:
     """Freeze the configuration, write down its machines, and set the run's first step going."""
     address, now = parse_configuration_id(message.configuration, "configuration"), azure.clock.now()
     id_ = run_id(address, message.start)
-    found, run = _window(store, address, message.start), store.runs.run(id_)
+    found, run = window_of(store, address, message.start), store.runs.run(id_)
     if found is None and run is None:
         log.info(logline("window not opened", configuration=address, start=message.start))
         return
@@ -141,7 +144,7 @@ def begin(store: Store, configuration: Configuration, window: Occurrence, who: s
     return run
 
 
-def _window(store: Store, address: ConfigurationId, start: datetime) -> tuple[Configuration, Occurrence] | None:
+def window_of(store: Store, address: ConfigurationId, start: datetime) -> tuple[Configuration, Occurrence] | None:
     """The configuration as it is now and its window at this instant; None: deleted, disabled, expired or moved."""
     stored = store.configurations.get(address)
     window = window_at(stored.configuration, start) if stored else None
@@ -153,19 +156,17 @@ def _select(azure: Azure, store: Store, id_: str) -> None:
     loaded, configuration = store.runs.load(id_), store.runs.frozen(id_)
     if loaded is None or configuration is None or loaded.run.phase is not Phase.SELECTING:
         return
-    known = {part.machine.lower() for part in loaded.machines}
-    records = list(_in_scope(store, configuration))
-    others = _Others(native=_native(azure, loaded.run, records), owners=_owners(azure, store, loaded.run, records))
-    parts = [_part(azure, configuration, loaded.run, record, others) for record in records]
-    new = (part for part in parts if part.machine.lower() not in known)
+    new = iter(_judged(azure, store, loaded, configuration))
     while batch := tuple(islice(new, MOST_CHANGES)):
-        loaded = _save(store, loaded, loaded.run, batch)
+        loaded = save_step(store, loaded, loaded.run, batch)
     run = selected(loaded.run, plan_for(configuration, loaded.run, len(loaded.machines)))
-    run = with_next_alarm(run)
-    loaded = _save(store, loaded, run, ())
+    run = with_next_alarm(replace(run, events=replace(run.events, topic=bool(azure.topic))))
+    loaded = save_step(store, loaded, run, ())
     store.run_list.save(configuration.id, summary(run, loaded.machines))
     store.queues.send(AdvanceRun(run=id_, alarm=run.alarm), _seconds(opens(run) - azure.clock.now()))
-    log.info(logline("machines selected", run=id_, machines=len(loaded.machines)))
+    if run.events.is_unsent:
+        store.queues.send(SendEvents(configuration=run.configuration, start=run.start))
+    log.info(logline("machines selected", run=id_, machines=len(loaded.machines), topic=run.events.topic))
 
 
 class _Others(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,13 +188,43 @@ def _owners(azure: Azure, store: Store, run: Run, records: Sequence[Record]) -> 
     return {each: why for each in subscriptions if (why := ask_owner(azure, store, each)[0])}
 
 
+def _judged(azure: Azure, store: Store, loaded: Loaded, configuration: Configuration) -> list[RunMachine]:
+    """The parts of machines that are not written down yet, or were only listed for the pre-event.
+
+    What was listed then stays, whatever the scopes say now: handlers were told of it. It is the machine of then.
+    """
+    known = {part.machine.lower(): part for part in loaded.machines}
+    listed = {id_: part for id_, part in known.items() if part.listed}
+    found = () if loaded.run.events.listed else in_scope(store, configuration)
+    records = {each.machine.id.lower(): each for each in found} | _of(store, listed)
+    new = [record for id_, record in records.items() if id_ not in known or id_ in listed]
+    known_now = list(records.values())
+    others = _Others(native=_native(azure, loaded.run, known_now), owners=_owners(azure, store, loaded.run, known_now))
+    parts = [_part(azure, configuration, loaded.run, record, others) for record in new]
+    now, lost = azure.clock.now(), [part for id_, part in listed.items() if id_ not in records]
+    parts += [ended_part(part, Outcome.NOT_STARTED, reason("NotInInventory"), now) for part in lost]
+    return [replace(part, vm_id=_vm_id(listed, part), listed=False) for part in parts]
+
+
+def _vm_id(listed: Mapping[str, RunMachine], part: RunMachine) -> str:
+    before = listed.get(part.machine.lower())
+    return (before.vm_id if before else "") or part.vm_id
+
+
+def _of(store: Store, listed: Mapping[str, RunMachine]) -> dict[str, Record]:
+    """What the inventory knows of these machines."""
+    found = store.machines.these(parse_machine_id(part.machine) for part in listed.values())
+    return {record.machine.id.lower(): record for record in found.values()}
+
+
 def _native(azure: Azure, run: Run, records: Sequence[Record]) -> list[Assignment]:
     """What Azure patches by itself; of no interest any more once the window is missed. Raises CloudError."""
     subscriptions = sorted({record.machine.address.subscription for record in records})
     return [] if _is_missed(azure, run) or not subscriptions else patching(azure, subscriptions)
 
 
-def _save(store: Store, loaded: Loaded, run: Run, machines: tuple[RunMachine, ...]) -> Loaded:
+def save_step(store: Store, loaded: Loaded, run: Run, machines: tuple[RunMachine, ...]) -> Loaded:
+    """The run as it stands after the step. Raises Conflict when another instance goes on with it."""
     store.runs.save(loaded, run, machines)
     again = store.runs.load(run.id)
     if again is None or again.run != run:
@@ -201,7 +232,7 @@ def _save(store: Store, loaded: Loaded, run: Run, machines: tuple[RunMachine, ..
     return again
 
 
-def _in_scope(store: Store, configuration: Configuration) -> Iterator[Record]:
+def in_scope(store: Store, configuration: Configuration) -> Iterator[Record]:
     """Every machine that the assignments take now, by the inventory."""
     assignments = [stored.assignment for stored in store.assignments.of_configuration(configuration.id)]
     for scope in _scopes(store, {each.id.subscription.lower() for each in assignments}):

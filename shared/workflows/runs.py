@@ -9,7 +9,7 @@ import msgspec
 from shared.cloud.clock import Clock
 from shared.domain.machine import Outcome
 from shared.domain.maintenance_id import parse_configuration_id
-from shared.domain.messages import AdvanceRun
+from shared.domain.messages import AdvanceRun, SendEvents
 from shared.domain.operation import Operation, State, end, is_turned_away
 from shared.domain.reason import reason
 from shared.domain.resource_id import parse_machine_id
@@ -41,12 +41,18 @@ def advance_run(store: Store, message: AdvanceRun, clock: Clock) -> None:
     except Conflict:
         store.queues.send(message, 1)
         return
-    for each in decided.messages:
-        store.queues.send(each)
-    if decided.wake is not None and after.alarm != loaded.run.alarm:
-        store.queues.send(AdvanceRun(run=message.run, alarm=after.alarm), decided.wake)
+    _send(store, loaded.run, after, decided)
     _list(store, loaded, after, decided)
     _note(message.run, decided)
+
+
+def _send(store: Store, before: Run, after: Run, decided: Advance) -> None:
+    for each in decided.messages:
+        store.queues.send(each)
+    if decided.wake is not None and after.alarm != before.alarm:
+        store.queues.send(AdvanceRun(run=after.id, alarm=after.alarm), decided.wake)
+    if after.closed and after.events.topic:
+        store.queues.send(SendEvents(configuration=after.configuration, start=after.start))
 
 
 def _list(store: Store, loaded: Loaded, after: Run, decided: Advance) -> None:

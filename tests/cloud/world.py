@@ -80,6 +80,7 @@ class World:
     """
 
     deployment = "ours"
+    topic = ""
 
     def __init__(
         self, *, machines: int = 14, speed: float = 120.0, skew: float = 0.0, platform: bool = False, owner: str = ""
@@ -95,6 +96,7 @@ class World:
         transport = SandboxTransport(self.sandbox, sleep=self.clock.advance)
         self.credential = Fresh(self.sandbox)
         self.azure = Azure(ORIGIN, AUDIENCE, lambda: self.credential, Clock(self.clock), self.deployment, transport)
+        self.azure.topic = self.topic
         self.fleet: list[Json] = self.ask("/sandbox/fleet")
 
     def azures_clock(self) -> datetime:

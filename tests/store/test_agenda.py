@@ -177,11 +177,11 @@ def test_of_removing_and_postponing_at_once_one_wins(agenda: Agenda) -> None:
 def test_the_first_of_each_shard_and_whether_there_may_be_more(agenda: Agenda) -> None:
     for number in range(40):
         agenda.add(run(f"r{number}"), NOW + minutes(number))
-    some, more = agenda.first(3)
-    assert (len(some), more) == (3 * SHARDS, True)
-    every, more = agenda.first(40)
-    assert ({item.id for item in every}, more) == ({f"r{number}" for number in range(40)}, False)
-    assert "r0" in {item.id for item in some}
+    some, every = agenda.first(3), agenda.first(40)
+    assert (len(some.items), some.more) == (3 * SHARDS, True)
+    assert ({item.id for item in every.items}, every.more) == ({f"r{number}" for number in range(40)}, False)
+    assert "r0" in {item.id for item in some.items}
+    assert some.oldest == every.oldest == agenda.oldest() == NOW
 
 
 def test_everything_on_it_can_be_read_whenever_it_is_due(agenda: Agenda) -> None:

@@ -10,7 +10,15 @@ from cronsim import CronSim
 
 from infra.local.host import hostjson
 from infra.local.host.cron import Schedule
-from infra.local.host.metadata import ALL_METHODS, Function, HttpTrigger, QueueTrigger, TimerTrigger, Trigger
+from infra.local.host.metadata import (
+    ALL_METHODS,
+    EventGridTrigger,
+    Function,
+    HttpTrigger,
+    QueueTrigger,
+    TimerTrigger,
+    Trigger,
+)
 from infra.local.places import PROJECT
 from shared.domain.health import TIMERS
 from shared.domain.messages import POISON_SUFFIX, QUEUES
@@ -47,6 +55,7 @@ EXPECTED: dict[str, Trigger] = {
     "opening_timer": timer("45 */10 * * * *"),
     "results_timer": timer("15 */5 * * * *"),
     "assessment_start": queue("assessments"),
+    "event_send": queue("events"),
     "fleet_count": queue("fleet"),
     "installation_start": queue("installations"),
     "inventory_subscription": queue("inventory"),
@@ -60,6 +69,7 @@ EXPECTED: dict[str, Trigger] = {
     "planned_assessments_poison": queue("planned-assessments-poison"),
     "assessments_follow": queue("planned-results"),
     "planned_results_poison": queue("planned-results-poison"),
+    "events_poison": queue("events-poison"),
     "fleet_poison": queue("fleet-poison"),
     "installations_poison": queue("installations-poison"),
     "inventory_poison": queue("inventory-poison"),
@@ -94,6 +104,8 @@ EXPECTED: dict[str, Trigger] = {
     "fleet_health": http("fleet/health", "GET"),
     "fleet_machines": http("fleet/machines", "GET"),
     "fleet_summary": http("fleet/summary", "GET"),
+    "native_event": EventGridTrigger(),
+    "native_events": http("fleet/events/{*resource}", "GET"),
     "native_import": http("fleet/import", "POST"),
     "owner_list": http("fleet/owners", "GET"),
     "owner_take": http("fleet/owners/{subscription}/take", "POST"),
@@ -104,6 +116,7 @@ EXPECTED: dict[str, Trigger] = {
     "run_resource": http(APPLY_UPDATE, "GET", "PUT"),
     "fleet_runs": http("fleet/runs", "GET", "POST"),
     "run_machines": http("fleet/runs/{run}", "GET"),
+    "handler_report": http("fleet/runs/{run}/handlers/{handler}", "POST"),
     "run_close": http("fleet/runs/{run}/close", "POST"),
     "poison_replay": http("fleet/poison/{queue}/{message}/replay", "POST"),
     "fallback": http("{*path}", *ALL_METHODS),

@@ -5,6 +5,7 @@ import heapq
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Self
 
 import msgspec
 from azure.data.tables import TableServiceClient
@@ -22,6 +23,7 @@ from shared.domain.messages import (
     ListSubscription,
     Message,
     OpenRun,
+    SendEvents,
     StartAssessment,
     StartInstallation,
     StartPlanned,
@@ -32,6 +34,7 @@ from shared.domain.operation import Operation
 from shared.domain.owner import Mark
 from shared.workflows.agenda import tend_agenda
 from shared.workflows.assessment import plan_assessments, request_assessment, start_assessment
+from shared.workflows.events import send_events
 from shared.workflows.health import read_health
 from shared.workflows.index import count_fleet
 from shared.workflows.installation import request_installation, start_installation
@@ -43,6 +46,7 @@ from shared.workflows.planned import follow_planned, start_planned
 from shared.workflows.results import plan_results, sweep_results
 from shared.workflows.runs import advance_run
 from tests.cloud.world import Json, World, address_of, everything
+from tests.sandbox.world import ORIGIN
 from tests.workflows.storage import Boxes, Delays, own_store
 
 OLDEST = timedelta(hours=24)
@@ -90,6 +94,11 @@ class House(World):
         self.copies = 1
         if owner == self.deployment:
             self._know_owner()
+
+    def with_topic(self) -> Self:
+        """The app has a topic for its events."""
+        self.topic = self.azure.topic = f"{ORIGIN}/topics/maintenance/api/events"
+        return self
 
     @property
     def now(self) -> datetime:
@@ -226,12 +235,8 @@ class House(World):
                 self._read(message)
             case StartAssessment() | StartPlanned() | FollowPlanned():
                 self._assess(message)
-            case StartInstallation():
-                start_installation(self.azure, self.store, message, LONGEST)
-            case OpenRun():
-                open_run(self.azure, self.store, message)
-            case AdvanceRun():
-                advance_run(self.store, message, self.azure.clock)
+            case StartInstallation() | OpenRun() | SendEvents() | AdvanceRun():
+                self._patch(message)
             case FollowOperation():
                 follow(self.azure, self.store, message)
             case CountFleet():
@@ -245,6 +250,17 @@ class House(World):
                 start_planned(self.azure, self.store, message, OLDEST)
             case FollowPlanned():
                 follow_planned(self.azure, self.store, message)
+
+    def _patch(self, message: StartInstallation | OpenRun | SendEvents | AdvanceRun) -> None:
+        match message:
+            case StartInstallation():
+                start_installation(self.azure, self.store, message, LONGEST)
+            case OpenRun():
+                open_run(self.azure, self.store, message)
+            case SendEvents():
+                send_events(self.azure, self.store, message)
+            case AdvanceRun():
+                advance_run(self.store, message, self.azure.clock)
 
     def _read(self, message: ListSubscription | SweepMachines | SweepResults) -> None:
         match message:

@@ -162,6 +162,6 @@ def test_a_creation_that_came_second_takes_nothing_from_the_one_that_came_first(
             house.store.assignments.save(mine)
         return put(body(tags={"from": "second"}))
 
-    made, new = _change(house.store, ADDRESS, Condition(), slow, NOW)
+    made, new = _change(house.azure, house.store, ADDRESS, Condition(), slow)
     assert (made.configuration.tags, new) == ({"from": "second"}, False)
     assert [each.assignment for each in house.store.assignments.in_subscription(SUBSCRIPTION)] == [mine]

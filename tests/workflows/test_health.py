@@ -68,7 +68,7 @@ def test_the_lines_of_healthy_work_carry_its_own_deadline(house: House) -> None:
     one, other = house.one(os="Windows", vm=True), house.one(os="Linux", vm=True)
     house.know(one, other)
     assessed, installed = house.assess(one), house.install(other)
-    items, _ = house.store.agenda.first(10)
+    items = house.store.agenda.first(10).items
     closes = {item.id: item.closes_by for item in items}
     assert closes == {assessed.attempt: assessed.deadline, installed.attempt: installed.deadline}
     assert assessed.deadline - assessed.claimed >= ASSESSMENT_DEADLINE
