@@ -15,12 +15,14 @@ from infra.local.child import ChildFailed
 from infra.local.client import Client, Refused
 from infra.local.fleet import Guest, Row, short_name, truth
 from infra.local.job import Job, is_attended
-from infra.local.launch import Options
+from infra.local.launch import TOPIC, Options
 from infra.local.places import shown
 from infra.local.progress import Progress
 from infra.local.report import Line, failures, table
 from infra.local.seen import Entry, operations
 from infra.local.stack import Stack
+from infra.local.told import Notice, Told, story, told
+from infra.local.told import doubts as untold
 from infra.local.verdict import Operation, complaints
 from infra.local.waves import (
     WAVES,
@@ -36,10 +38,14 @@ from infra.local.waves import (
     plan,
     wave_of,
 )
+from infra.local.webhook import Webhook
 from infra.local.window import MaintenanceWindow, Opening
 
 CLOSED = ("Completed", "Failed")
 """What Azure calls a run that has closed."""
+
+EVENT_SECONDS, EVENT_LOOK_SECONDS = 15.0, 0.5
+"""How long the post event may take once the run has closed, and how often the journal is asked for it."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +105,7 @@ class Patched(msgspec.Struct, frozen=True, kw_only=True):
     parts: dict[str, Part]
     closed: bool
     opening: Opening
+    told: Told
     attended: dict[str, Row]
 
 
@@ -117,6 +124,12 @@ def run(stack: Stack, progress: Progress) -> Result:
 
 def _patch(stack: Stack, progress: Progress, job: Job, assessed: Mapping[str, Row]) -> Patched:
     """Opens the maintenance window; while it is awaited, the machines of the attended ring are asked for one by one."""
+    with Webhook() as hook:
+        stack.sandbox.post("/sandbox/subscriptions", {"topic": TOPIC, "url": hook.url})
+        return _patch_told(stack, progress, job, assessed)
+
+
+def _patch_told(stack: Stack, progress: Progress, job: Job, assessed: Mapping[str, Row]) -> Patched:
     window = MaintenanceWindow(stack.app, {row.subscription for row in assessed.values()})
     previewed = window.prepare()
     opening = window.enable()
@@ -130,7 +143,19 @@ def _patch(stack: Stack, progress: Progress, job: Job, assessed: Mapping[str, Ro
     progress.say(f"Its run, applyUpdates/{short_name(opening.id)}, ended as {status}:")
     for line in outcome(parts.values()):
         progress.say(line)
-    return Patched(previewed=previewed, parts=parts, closed=status in CLOSED, opening=opening, attended=attended)
+    heard = _heard(stack.sandbox, opening)
+    closed = status in CLOSED
+    return Patched(previewed=previewed, parts=parts, closed=closed, opening=opening, told=heard, attended=attended)
+
+
+def _heard(sandbox: Client, opening: Opening) -> Told:
+    """What the webhook was told of the run; its end is waited for, for it comes when the run has closed."""
+    end = time.monotonic() + EVENT_SECONDS
+    while True:
+        heard = told(sandbox.get("/sandbox/journal?after=0", list[Notice]), opening.id)
+        if heard.is_complete or time.monotonic() > end:
+            return heard
+        time.sleep(EVENT_LOOK_SECONDS)
 
 
 def _judged(stack: Stack, job: Job, before: dict[str, Guest], assessed: Mapping[str, Row], patched: Patched) -> Result:
@@ -143,12 +168,12 @@ def _judged(stack: Stack, job: Job, before: dict[str, Guest], assessed: Mapping[
     doubts = [] if patched.closed else ["the maintenance window: its run has not closed"]
     began, opening = installs(window, evidence.seen), patched.opening
     doubts += differing(patched.previewed, patched.parts, pages) + out_of_order(waves, evidence.seen)
-    doubts += out_of_window(opening.start, opening.end, began)
+    doubts += out_of_window(opening.start, opening.end, began) + untold(patched.told, began)
     guests, stories = _real(stack, evidence)
     return Result(
         lines=[_line(row, assessed.get(key), chosen, job.seconds[key]) for key, row in sorted(last.items())],
         wrong=wrong(last, chosen, evidence) + doubts + guests,
-        notes=first_start(opening.start, began) + stories,
+        notes=first_start(opening.start, began) + story(patched.told) + stories,
     )
 
 

@@ -20,6 +20,8 @@ until its marker has settled."""
 FOREIGN = ("OUM_", "AZURE_", "AzureWebJobs", "IDENTITY_", "MSI_", "WEBSITE_", "FUNCTIONS_", "PYTHON", "CONTAINER_NAME")
 """Starts of environment variables that the app, its SDKs or Python obey: ours only, never somebody else's."""
 
+TOPIC = "maintenance"
+"""The sandbox's topic that the app's events go to."""
 
 SPEED = 800.0
 """Times faster than real machines: an installation of an hour takes under five seconds."""
@@ -88,6 +90,7 @@ def app_settings(options: Options, storage: str, cloud: Cloud, base_url: str) ->
         "OUM_BASE_URL": base_url,
         "OUM_DEPLOYMENT": DEPLOYMENT,
         "OUM_ARM_ENDPOINT": cloud.arm,
+        "OUM_EVENTS_ENDPOINT": f"{cloud.arm}/topics/{TOPIC}/api/events",
         "IDENTITY_ENDPOINT": cloud.identity,
         "IDENTITY_HEADER": cloud.identity_header,
         "REQUESTS_CA_BUNDLE": cloud.ca,

@@ -28,6 +28,7 @@ def test_what_others_set_for_azure_or_python_is_left_out() -> None:
 def test_only_endpoints_differ_from_a_deployment_and_a_caller_may_add() -> None:
     settings = app_settings(Options(settings={"OUM_ASSESSMENT_AGE": "PT1H"}), "storage", CLOUD, "https://127.0.0.1:9")
     assert settings["OUM_ARM_ENDPOINT"] == CLOUD.arm
+    assert settings["OUM_EVENTS_ENDPOINT"] == f"{CLOUD.arm}/topics/maintenance/api/events"
     assert settings["OUM_BASE_URL"] == "https://127.0.0.1:9"
     assert settings["OUM_ASSESSMENT_AGE"] == "PT1H"
 
