@@ -43,6 +43,7 @@ def routes(indexed: dict[str, Function], machine: str) -> dict[str, Route]:
     values = {
         "subscription": parts[2], "group": parts[4], "provider": parts[6], "kind": parts[7], "name": parts[8],
         "location": "global", "attempt": GUID, "installation": GUID, "run": GUID, "queue": "runs", "message": "0" * 32,
+        "handler": "drain",
         "path": "nothing/here", "assignment": "a", "parentKind": "hostGroups", "parent": "p",
         "resource": f"{'/'.join(parts[1:5])}/providers/Microsoft.Maintenance/maintenanceConfigurations/nightly",
     }  # fmt: skip

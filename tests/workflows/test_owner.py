@@ -7,7 +7,7 @@ import pytest
 from shared.domain.errors import RequestError
 from shared.domain.machine import Outcome
 from shared.domain.messages import AdvanceRun, StartInstallation
-from shared.domain.operation import State
+from shared.domain.operation import ASSESSMENT_PATIENCE, State
 from shared.domain.owner import GOOD_FOR, REFRESH, SETTLE, TAKE_OVER
 from shared.workflows.inventory import plan_inventory
 from shared.workflows.owner import ask_owner, list_owners, take_owner
@@ -186,7 +186,9 @@ def test_a_marker_that_azure_does_not_show_in_time_starts_nothing(bare: House) -
     machine = bare.know(bare.one(vm=True))
     bare.fault(503, TAGS, method="GET", times=1000)
     operation = bare.assess(machine)
-    bare.live(60)
+    bare.live(1)
+    bare.clock.advance(ASSESSMENT_PATIENCE.total_seconds() - 120)
+    bare.live(3)
     assert bare.posts(machine["id"]) == []
     ended = bare.attempt(machine, operation.attempt)
     assert (ended.state, ended.reason and ended.reason.code) == (State.ENDED, "NoTimeLeft")

@@ -26,7 +26,7 @@ def test_one_that_comes_back_within_the_window_is_patched_once(house: House, vm:
     waiting = part(house, start, machine)
     assert (code(waiting), waiting.is_ended) == (why, False)
     machine = house.change("start", machine)
-    house.live(200)
+    house.live(200, until=lambda: loaded(house, start).run.closed is not None)
     (post,) = house.posts(machine["id"])
     assert datetime.fromisoformat(post["time"]) >= start + WAITS[0]
     done = part(house, start, machine)
@@ -38,7 +38,8 @@ def test_one_that_comes_back_within_the_window_is_patched_once(house: House, vm:
 def test_one_that_never_comes_back_ends_with_its_reason_before_the_window_does(house: House) -> None:
     machine = stopped(house, vm=True)
     start = save(house, soon(house, lookAgain=True), machine)
-    house.live(200)
+    house.clock.now = start - timedelta(seconds=50)
+    house.run(200)
     run = loaded(house, start).run
     assert run.closed is not None
     done = part(house, start, machine)
@@ -80,6 +81,6 @@ def test_lost_messages_do_not_forget_it(house: House) -> None:
     house.live(3)
     house.lose()
     machine = house.change("start", machine)
-    house.live(200)
+    house.live(200, until=lambda: loaded(house, start).run.closed is not None)
     assert len(house.posts(machine["id"])) == 1
     assert loaded(house, start).run.closed

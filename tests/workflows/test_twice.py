@@ -84,6 +84,7 @@ def test_every_old_message_again_starts_nothing(house: House, verb: str) -> None
 
 def test_every_old_message_of_a_planned_round_again_starts_nothing(house: House) -> None:
     house.inventory()
+    house.handled.clear()
     house.plan()
     house.copies = 2
     house.run()
