@@ -23,8 +23,8 @@ MINUTE = 60.0
 
 @pytest.fixture
 def house(build: Build) -> House:
-    """Thirty machines, all known; Azure assesses most of them by itself."""
-    made = build(machines=30, speed=SPEED, platform=True)
+    """Twenty machines, all known; Azure assesses most of them by itself."""
+    made = build(machines=20, speed=SPEED, platform=True)
     made.inventory()
     return made
 
@@ -163,7 +163,7 @@ def test_the_quota_puts_a_sweep_off_and_loses_nothing(house: House) -> None:
 
 def test_a_quota_that_ends_between_pages_loses_nothing(house: House) -> None:
     """Every page is a query; the list of a portion breaks off and is read again."""
-    house.sandbox.most_rows = 5
+    house.sandbox.most_rows = 3
     sweep(house)
     house.run(5)
     for machine in house.fleet:
