@@ -228,6 +228,12 @@ def _owners(facts: Facts, _: datetime) -> Iterator[Problem]:
                 "app read and write the subscription's tags (role Tag Contributor) to keep other deployments away."
             )
             yield Problem(check=Check.OWNERS, code=each.reason.code, message=text, target=each.subscription)
+        elif each.trouble:
+            text = (
+                f"Subscription {each.subscription}: {each.trouble.message} ({each.trouble.detail}) Nothing is started "
+                "in it while it is not known to be ours: let the app read and write its tags (role Tag Contributor)."
+            )
+            yield Problem(check=Check.OWNERS, code=each.trouble.code, message=text, target=each.subscription)
 
 
 _JUDGES: dict[Check, Callable[[Facts, datetime], Iterator[Problem]]] = {

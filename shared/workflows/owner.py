@@ -6,6 +6,7 @@ every five minutes (shared/domain/owner.py says how long what counts).
 
 import logging
 from collections.abc import Iterable
+from datetime import datetime
 
 from shared.cloud import owner as cloud
 from shared.cloud.azure import Azure
@@ -19,6 +20,8 @@ from shared.domain.owner import (
     Standing,
     claimed,
     is_due,
+    not_shown,
+    not_written,
     seconds_to_settle,
     seen,
     standing,
@@ -42,7 +45,7 @@ def ask_owner(azure: Azure, store: Store, subscription: str) -> tuple[Reason | N
     """
     mark = store.fleet.mark(subscription)
     if is_due(mark, azure.clock.now()):
-        mark = _look(azure, store, subscription, mark)
+        mark = _look(azure, store, subscription)
     now = azure.clock.now()
     match standing(mark, azure.deployment, now):
         case Standing.OURS | Standing.UNMARKED:
@@ -92,9 +95,10 @@ def take_owner(azure: Azure, store: Store, subscription: str, who: str, why: str
 
     Raises RequestError: 400 without a reason, 403, 404, 429 or 503 with Azure's words when the marker is not written.
     """
-    because, before = operators_reason("TakenOver", who, why), store.fleet.mark(subscription)
+    because = operators_reason("TakenOver", who, why)
     try:
         owner = cloud.owner_of(azure, subscription)
+        before = store.fleet.mark(subscription)  # after the answer, as in _look
         if owner == azure.deployment:
             return _keep(store, seen(before, subscription, owner, azure.deployment, azure.clock.now()))
         taken = because if owner else None
@@ -106,27 +110,39 @@ def take_owner(azure: Azure, store: Store, subscription: str, who: str, why: str
     return _keep(store, claimed(subscription, azure.deployment, azure.clock.now(), before, taken))
 
 
-def _look(azure: Azure, store: Store, subscription: str, before: Mark | None) -> Mark | None:
-    """What Azure says now; what was known before when it does not answer."""
+def _look(azure: Azure, store: Store, subscription: str) -> Mark | None:
+    """What Azure says now; what was known before when it does not answer, or refuses and that is to count on.
+
+    What was known is read after its answer: another instance writes its row before its marker can be seen.
+    """
     asked = azure.clock.now()
     try:
         owner = cloud.owner_of(azure, subscription)
     except CloudError as error:
         log.warning(logline("owner not read", subscription=subscription, detail=error))
-        refused = unreadable(subscription, error.status, str(error), asked)
-        return _keep(store, refused) if refused else before
+        refused, before = unreadable(subscription, error.status, str(error), asked), store.fleet.mark(subscription)
+        return _keep(store, not_shown(before, refused, azure.deployment)) if refused else before
+    before = store.fleet.mark(subscription)
     if owner:
         return _keep(store, seen(before, subscription, owner, azure.deployment, asked))
-    # Its row first: whoever finds our marker and no row of it has not written it lately.
+    return _claim(azure, store, subscription, before, asked)
+
+
+def _claim(azure: Azure, store: Store, subscription: str, before: Mark | None, asked: datetime) -> Mark:
+    """Mark what nobody has marked. Its row first: whoever finds our marker and no row of it has not written it lately.
+
+    Not where Azure refused it last time: all starts there would wait for it again and again.
+    """
     if before is None or not before.is_unmarked:
         _keep(store, claimed(subscription, azure.deployment, asked, before))
+    refused = None
     try:
         cloud.write_owner(azure, subscription, azure.deployment, asked + LEAVE)
     except CloudError as error:
         log.warning(logline("owner not written", subscription=subscription, detail=error))
         refused = unwritable(subscription, error.status, str(error), asked)
-        return _keep(store, refused or claimed(subscription, azure.deployment, azure.clock.now(), before))
-    return _keep(store, claimed(subscription, azure.deployment, azure.clock.now(), before))
+    claim = claimed(subscription, azure.deployment, azure.clock.now(), before)
+    return _keep(store, not_written(before, claim, refused, azure.deployment) if refused else claim)
 
 
 def _keep(store: Store, mark: Mark) -> Mark:

@@ -44,8 +44,13 @@ class Watched(Sandbox):
         self.afterwards: dict[str, Callable[[], None]] = {}
         """What happens once a request is answered whose address contains this, in lower case; once each."""
 
+        self.beforehand: dict[str, Callable[[], None]] = {}
+        """The same, right before a request is answered."""
+
     def handle(self, request: Request) -> Response:
         self.seen.append(request)
+        for path in [each for each in self.beforehand if each in request.url.lower()]:
+            self.beforehand.pop(path)()
         if self.most_rows and "resourcegraph" in request.url.lower():
             body = json.loads(request.body)
             body["options"]["$top"] = self.most_rows

@@ -15,6 +15,8 @@ from shared.domain.owner import (
     Standing,
     claimed,
     is_due,
+    not_shown,
+    not_written,
     seconds_to_settle,
     seen,
     standing,
@@ -113,3 +115,64 @@ def test_a_subscription_with_all_its_tags_used_is_unmarked() -> None:
     assert mark is not None
     assert mark.reason is not None
     assert mark.reason.code == "OwnerUnwritable"
+
+
+def refusal(at: datetime = NOW) -> Mark:
+    mark = unreadable(SUB, 403, "403 no", at)
+    assert mark is not None
+    return mark
+
+
+@pytest.mark.parametrize("before", [None, ours(), ours(settles=NOW), refusal()])
+def test_a_refusal_leaves_it_unmarked_where_nobody_else_is_known(before: Mark | None) -> None:
+    for after in (not_shown(before, refusal(), US), not_written(before, claimed(SUB, US, NOW, before), refusal(), US)):
+        assert after == refusal()
+
+
+@pytest.mark.parametrize("before", [seen(None, SUB, THEM, US, NOW), Mark(subscription=SUB, owner=THEM, read=NOW)])
+def test_a_refusal_leaves_anothers_anothers(before: Mark) -> None:
+    later = NOW + timedelta(days=1)
+    after = not_shown(before, refusal(later), US)
+    assert standing(after, US, later) is Standing.ELSEWHERE
+    assert (after.owner, after.trouble) == (THEM, refusal(later).reason)
+    assert standing(seen(after, SUB, US, US, later), US, later) is not Standing.ELSEWHERE
+
+
+def test_where_anothers_marker_is_gone_and_ours_refused_it_settles_before_work_goes_on() -> None:
+    before = seen(None, SUB, THEM, US, NOW)
+    claim = claimed(SUB, US, NOW, before)
+    after = not_written(before, claim, refusal(), US)
+    assert standing(after, US, NOW + TAKE_OVER) is Standing.SETTLING
+    soon = NOW + TAKE_OVER - SECOND
+    again = not_written(after, claimed(SUB, US, soon, after), refusal(soon), US)
+    assert standing(again, US, soon) is Standing.SETTLING
+    end = NOW + TAKE_OVER + SETTLE
+    assert not_written(again, claimed(SUB, US, end, again), refusal(end), US).is_unmarked
+
+
+def test_a_refusal_within_the_time_to_settle_leaves_it_settling() -> None:
+    first, taken = claimed(SUB, US, NOW, None), claimed(SUB, US, NOW, None, reason("TakenOver", "ann: gone"))
+    for mark, settles in ((first, SETTLE), (taken, TAKE_OVER)):
+        at = NOW + settles - SECOND
+        assert standing(not_shown(mark, refusal(at), US), US, at) is Standing.SETTLING
+    late = NOW + TAKE_OVER + SETTLE
+    assert not_shown(first, refusal(late), US).is_unmarked  # nobody else was ever known
+    kept = not_shown(taken, refusal(late), US)
+    assert standing(kept, US, late) is Standing.SETTLING
+    done = seen(kept, SUB, US, US, late)
+    assert (standing(done, US, late), done.trouble) == (Standing.OURS, None)
+
+
+def test_claimed_again_it_settles_no_sooner() -> None:
+    taken = claimed(SUB, US, NOW, None, reason("TakenOver", "ann: gone"))
+    again = claimed(SUB, US, NOW + REFRESH, taken)
+    assert (again.settles, again.taken, again.was_anothers) == (taken.settles, taken.taken, True)
+    settled = seen(again, SUB, US, US, NOW + TAKE_OVER)
+    anew = claimed(SUB, US, NOW + TAKE_OVER, settled)
+    assert (anew.settles, anew.was_anothers) == (NOW + TAKE_OVER + SETTLE, False)
+
+
+def test_ours_where_it_could_not_be_marked_before_may_be_new() -> None:
+    mark = seen(refusal(), SUB, US, US, NOW)
+    assert standing(mark, US, NOW) is Standing.SETTLING
+    assert mark.settles == NOW + SETTLE
