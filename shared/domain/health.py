@@ -80,6 +80,7 @@ class Throttle(msgspec.Struct, frozen=True, kw_only=True):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What was read, of long lists only their beginning: `unread` names the checks whose list goes on.
 
+    `unreadable`: lines of the agenda among them that this version cannot read.
     `up_since`: when the first of the timers ran for the first time. `index_as_of`: how the fleet is shown.
     """
 
@@ -94,6 +95,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     index_as_of: datetime | None = None
     marks: tuple[Mark, ...] = ()
     unread: frozenset[Check] = frozenset()
+    unreadable: int = 0
 
 
 def is_stuck(item: Item, now: datetime) -> bool:
@@ -144,6 +146,12 @@ def _agenda(facts: Facts, now: datetime) -> Iterator[Problem]:
             f"The agenda has an item due since {_at(oldest)}: look why the function agenda_timer does not run or fails."
         )
         yield Problem(check=Check.AGENDA, code="AgendaLate", message=text)
+    if facts.unreadable:
+        text = (
+            f"{facts.unreadable} of the first lines of the agenda cannot be read by this version and are left alone: "
+            "go back to the newer version that wrote them."
+        )
+        yield Problem(check=Check.AGENDA, code="AgendaUnreadable", message=text)
 
 
 def _operations(facts: Facts, now: datetime) -> Iterator[Problem]:

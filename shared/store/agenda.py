@@ -1,5 +1,6 @@
 """Table `agenda`: partition = shard, row = due instant + what to look after. What stands here cannot be forgotten."""
 
+import logging
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -7,11 +8,13 @@ from datetime import UTC, datetime
 import msgspec
 
 from shared.domain.agenda import Item
+from shared.domain.logline import logline
 from shared.domain.resource_id import encode_key
 from shared.store.table import Conflict, Delete, Insert, Merge, Row, Table
 
 # Partitions the agenda is spread over; one handles 2,000 entities a second. Source: Table Storage scalability targets.
 SHARDS = 4
+log = logging.getLogger(__name__)
 _AFTER = "}"  # the character after "|": behind every key of an instant
 
 
@@ -23,15 +26,22 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Beginning(msgspec.Struct, frozen=True, kw_only=True):
-    """What is due first of each shard, whether there may be `more`, and when the oldest of it was, or will be, due."""
+    """What is due first of each shard, whether there may be `more`, and when the oldest of it was, or will be, due.
+
+    `unreadable`: how many lines of it are left out, as this version cannot read them.
+    """
 
     items: list[Item]
     more: bool
     oldest: datetime | None
+    unreadable: int = 0
 
 
 class Agenda:
-    """What has to be looked after, in order of time."""
+    """What has to be looked after, in order of time.
+
+    A line that cannot be read, as one of a newer version, keeps no other: it stays where it is, and the log tells.
+    """
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -61,20 +71,23 @@ class Agenda:
         """Everything due at this instant, to the millisecond, from shard `first` on; oldest first in each shard."""
         for shard in ((first + number) % SHARDS for number in range(SHARDS)):
             for row in self._table.scan(str(shard), before=_instant(now) + _AFTER):
-                yield Entry(item=msgspec.json.decode(str(row.values["item"]), type=Item), row=row)
+                if item := _item(row):
+                    yield Entry(item=item, row=row)
 
     def first(self, size: int) -> Beginning:
         """Up to `size` items of each shard, those that are due first."""
         pages = [self._table.page(str(shard), size=size) for shard in range(SHARDS)]
-        items = [msgspec.json.decode(str(row.values["item"]), type=Item) for page in pages for row in page]
+        read = [_item(row) for page in pages for row in page]
+        items = [item for item in read if item]
         more = any(len(page) == size for page in pages)
-        return Beginning(items=items, more=more, oldest=_oldest(pages))
+        return Beginning(items=items, more=more, oldest=_oldest(pages), unreadable=len(read) - len(items))
 
     def items(self) -> Iterator[Item]:
         """Everything that is looked after: whatever is in flight stands here."""
         for shard in range(SHARDS):
             for row in self._table.scan(str(shard)):
-                yield msgspec.json.decode(str(row.values["item"]), type=Item)
+                if item := _item(row):
+                    yield item
 
     def postpone(self, entry: Entry, due: datetime) -> bool:
         """Move an item to a later instant in one transaction; False when another instance was quicker."""
@@ -102,6 +115,15 @@ class Agenda:
 def _oldest(pages: Sequence[Sequence[Row]]) -> datetime | None:
     first = [page[0].key for page in pages if page]
     return datetime.fromisoformat(min(first).partition("|")[0]) if first else None
+
+
+def _item(row: Row) -> Item | None:
+    """None when this version cannot read it."""
+    try:
+        return msgspec.json.decode(str(row.values.get("item", "")), type=Item)
+    except msgspec.MsgspecError as error:
+        log.warning(logline("agenda line not read", shard=row.partition, line=row.key, detail=error))
+        return None
 
 
 def _row(item: Item, due: datetime, first: str = "") -> Row:

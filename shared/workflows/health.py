@@ -70,6 +70,7 @@ def _facts(store: Store, now: datetime) -> Facts:
         queues={name: store.queues.length(name) for name in (*names, *(f"{name}{POISON_SUFFIX}" for name in names))},
         agenda_oldest=agenda.oldest,
         open=tuple(agenda.items),
+        unreadable=agenda.unreadable,
         poison=tuple(each for found in parked.values() for each in found[:MOST_PARKED]),
         throttled=tuple(throttled),
         timers=store.fleet.timers(),

@@ -92,6 +92,7 @@ THROTTLE = Throttle(subscription=SUBSCRIPTION, region="westeurope", until=NOW + 
     ("changes", "check", "code", "target", "advice"),
     [
         ({"queues": {"runs": LONG_QUEUE}}, Check.QUEUES, "QueueLong", "runs", "function"),
+        ({"unreadable": 2}, Check.AGENDA, "AgendaUnreadable", "", "newer version"),
         ({"agenda_oldest": NOW - AGENDA_LATE - INSTANT}, Check.AGENDA, "AgendaLate", "", "agenda_timer"),
         ({"poison": (parked(1),)}, Check.POISON, "MessageParked", f"runs/{1:032x}", "replay"),
         ({"throttled": (THROTTLE,)}, Check.BUCKETS, "Throttled", f"{SUBSCRIPTION}/westeurope", "wait"),

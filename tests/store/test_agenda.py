@@ -9,7 +9,7 @@ import pytest
 
 from shared.domain.agenda import Item, ItemKind
 from shared.store.agenda import SHARDS, Agenda, Entry
-from shared.store.table import Table
+from shared.store.table import Insert, Row, Table
 from tests.domain.samples import ARC, NOW, VM, minutes
 
 FAR = NOW + minutes(10_000)
@@ -189,3 +189,24 @@ def test_everything_on_it_can_be_read_whenever_it_is_due(agenda: Agenda) -> None
     for number, item in enumerate(wanted):
         agenda.add(item, NOW + minutes(number))
     assert sorted(agenda.items(), key=str) == sorted(wanted, key=str)
+
+
+def test_a_line_that_this_version_cannot_read_keeps_no_other(
+    agenda: Agenda, table: Table, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A newer version wrote it; it stays where it is."""
+    wanted = [run(f"r{number}") for number in range(8)]
+    for item in wanted:
+        agenda.add(item, NOW)
+    for shard in range(SHARDS):
+        texts = ('{"kind":"tomorrow","id":"a b","since":"2026-01-01T00:00:00Z"}', "{")
+        for number, text in enumerate(texts):
+            key = f"{(NOW - minutes(1)).isoformat(timespec='milliseconds')}|tomorrow|{number}"
+            table.write(Insert(Row(partition=str(shard), key=key, values={"item": text})))
+    assert items(agenda) == sorted(wanted, key=str)
+    assert len(caplog.records) == 2 * SHARDS
+    assert "\n" not in caplog.text.strip().splitlines()[0]
+    assert "agenda line not read shard=0 line=" in caplog.text
+    assert sorted(agenda.items(), key=str) == sorted(wanted, key=str)
+    first = agenda.first(40)
+    assert (sorted(first.items, key=str), first.unreadable) == (sorted(wanted, key=str), 2 * SHARDS)
