@@ -54,6 +54,9 @@ log = logging.getLogger(__name__)
 SOON = timedelta(hours=1)
 # When Azure does not say what it patches by itself, and not when to ask again: seconds (ours).
 SELECT_AGAIN = 10
+# So long Azure is asked who drives the subscriptions while machines are written down (ours): in the last minute, of
+# which one more question may take half (cloud/azure.py). Each start asks again.
+OWNERS_TIME = timedelta(seconds=20)
 
 
 def write_down(store: Store, configuration: Configuration, now: datetime, after: datetime) -> Occurrence | None:
@@ -181,11 +184,20 @@ def _is_missed(azure: Azure, run: Run) -> bool:
 
 
 def _owners(azure: Azure, store: Store, run: Run, records: Sequence[Record]) -> dict[str, Reason]:
-    """Subscriptions that another deployment drives. What nobody has marked is marked, and is ours by the opening."""
+    """Subscriptions that another deployment drives. What nobody has marked is marked, and is ours by the opening.
+
+    After OWNERS_TIME the rest is judged by what is known.
+    """
     if _is_missed(azure, run):
         return {}
-    subscriptions = sorted({record.machine.address.subscription for record in records})
-    return {each: why for each in subscriptions if (why := ask_owner(azure, store, each)[0])}
+    began, left = azure.clock.now(), sorted({record.machine.address.subscription for record in records})
+    found = dict[str, Reason | None]()
+    while left and azure.clock.now() - began < OWNERS_TIME:
+        subscription = left.pop(0)
+        found[subscription] = ask_owner(azure, store, subscription)[0]
+    known = store.fleet.marks() if left else {}
+    found |= {each: mark.reason for each in left if (mark := known.get(each)) and mark.is_elsewhere}
+    return {each: why for each, why in found.items() if why}
 
 
 def _judged(azure: Azure, store: Store, loaded: Loaded, configuration: Configuration) -> list[RunMachine]:

@@ -4,10 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain.messages import OpenRun
 from shared.domain.owner import REFRESH, SETTLE, TAKE_OVER
+from shared.workflows.openings import OWNERS_TIME, open_run
 from shared.workflows.owner import ask_owner, list_owners, take_owner
+from tests.domain.maintenance import ADDRESS
 from tests.workflows.house import House
 from tests.workflows.owners import TAGS, Build, asked, codes, neighbour, tags
+from tests.workflows.windows import code, healthy, loaded, part, save, soon
 
 
 @pytest.fixture
@@ -106,3 +110,29 @@ def test_a_first_claim_whose_worker_died_is_no_reason_to_wait_for_ever(bare: Hou
     bare.clock.now += SETTLE + timedelta(seconds=1)
     assert ask_owner(bare.azure, bare.store, subscription) == (None, 0)
     assert codes(bare) == {subscription: "OwnerUnwritable"}
+
+
+def test_a_window_does_not_wait_for_every_owner_that_azure_is_silent_about(house: House, build: Build) -> None:
+    """The rest is judged by what is known, and each start asks again."""
+    machines = healthy(house, 6)
+    last, *others = sorted({machine["subscription"] for machine in machines}, reverse=True)
+    assert len(others) > 1
+    other = neighbour(build, house)
+    take_owner(other.azure, other.store, last, "ann", "theirs now")
+    house.clock.now += REFRESH
+    assert ask_owner(house.azure, house.store, last)[0] is not None
+    start = save(house, soon(house), *machines)
+    house.lose()
+    house.clock.now = start - timedelta(seconds=59)
+    for _ in others:
+        house.fault(503, TAGS, method="GET", times=1)
+    paths = [f"/subscriptions/{each}{TAGS}".lower() for each in others]
+    for path in paths:
+        house.sandbox.beforehand[path] = lambda: house.clock.advance(OWNERS_TIME.total_seconds())
+    open_run(house.azure, house.store, OpenRun(configuration=str(ADDRESS), start=start))
+    assert len(house.sandbox.beforehand) == len(paths) - 1
+    assert house.now < start
+    for machine in machines:
+        expected = "OwnedElsewhere" if machine["subscription"] == last else ""
+        assert code(part(house, start, machine)) == expected
+    assert not loaded(house, start).run.closed
