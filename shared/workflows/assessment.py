@@ -14,7 +14,7 @@ from shared.domain.assessment import PLAN_AHEAD, PLAN_TIME, plan_assessment
 from shared.domain.errors import RequestError, not_found
 from shared.domain.machine import Kind, Machine, Record, Refusal
 from shared.domain.messages import CountFleet, Planned, StartAssessment, StartPlanned
-from shared.domain.operation import Operation, State, claim_assessment, is_turned_away
+from shared.domain.operation import Operation, State, claim_assessment, is_turned_away, seconds_to_wait
 from shared.domain.planned import Paced, first_tended, last_slot, starts
 from shared.domain.reason import Reason, reason
 from shared.domain.request import SAME_REQUEST, attempt_id, days
@@ -24,7 +24,7 @@ from shared.store.store import Store
 from shared.store.table import Conflict
 from shared.workflows.identity import ended_as_lost, is_held
 from shared.workflows.owner import refuse_elsewhere, until_owned
-from shared.workflows.sending import go_on, send, when_due
+from shared.workflows.sending import end_unstarted, go_on, send, when_due
 
 log = logging.getLogger(__name__)
 PLANNER = "periodic assessment"  # who asked, in the records
@@ -118,13 +118,13 @@ def request_assessment(store: Store, address: MachineId, who: str, request_id: s
     if same is None:
         refuse_elsewhere(store, address.subscription)
     if same or is_held(store, record):
-        return same or same_or_busy(store, address, attempt)
+        return same or same_or_busy(store, address, attempt, now)
     ((machine, slot),) = _paced(store, [record.machine], now)
     operation = claim_assessment(machine.id, attempt, who, now, slot)
     item = Item(kind=ItemKind.ASSESSMENT, id=attempt, since=now, machine=machine.id, closes_by=operation.deadline)
     store.agenda.add(item, now + HEAL_EVERY)  # first, so that nothing claimed can be forgotten
     if store.operations.claim(operation) is None:
-        return same_or_busy(store, address, attempt)
+        return same_or_busy(store, address, attempt, now)
     store.queues.send(StartAssessment(machine=machine.id, attempt=attempt, requested_by=who), _seconds(slot - now))
     log.info("assessment requested machine=%s attempt=%s", record.machine.id, attempt)
     return operation
@@ -190,23 +190,35 @@ def same_request(
     return attempt_id(address, verb, request_id, possible[0]), None
 
 
-def same_or_busy(store: Store, address: MachineId, attempt: str) -> Operation:
+def same_or_busy(store: Store, address: MachineId, attempt: str, now: datetime) -> Operation:
     """The machine is taken: by this very attempt, whose request came twice at once, or by another.
 
     Raises RequestError 409 for another, as Azure answers for a machine with an operation in flight.
     """
     same = store.operations.attempt(address, attempt)
     if same is None or is_turned_away(same):
-        bring_forward(store, store.operations.in_flight(address))
+        bring_forward(store, store.operations.in_flight(address), now)
         raise _busy(address)
     return same
 
 
-def bring_forward(store: Store, held: Held | None) -> None:
-    """A planned assessment that nobody waited for stands in somebody's way: see its end, or that its sender died."""
-    operation = held.operation if held else None
-    if operation and operation.planned and operation.state in (State.SENDING, State.ACCEPTED):
+def bring_forward(store: Store, held: Held | None, now: datetime) -> None:
+    """A planned assessment that nobody waited for stands in somebody's way: see its end, or that its sender died.
+
+    One that Azure refused for the moment, and that waits idly, ends with that reason; a later plan makes it again.
+    """
+    if held is None or not held.operation.planned:
+        return
+    operation = held.operation
+    if operation.state in (State.SENDING, State.ACCEPTED):
         go_on(store, operation, 0)
+    elif operation.state is State.CLAIMED and operation.reason and seconds_to_wait(operation, now):
+        try:
+            end_unstarted(store, held, operation.reason, now)
+        except Conflict:
+            log.info(
+                "assessment not ended machine=%s attempt=%s reason=TakenOver", operation.machine, operation.attempt
+            )
 
 
 def _busy(address: MachineId) -> RequestError:

@@ -145,7 +145,7 @@ def _hold(store: Store, run: Run, machine: RunMachine, record: Record, now: date
     if held is None and store.operations.claim(claim_for(run, machine.machine, now, machine)):
         held = store.operations.in_flight(address)
     if held and held.operation.attempt != run.id:
-        bring_forward(store, held)
+        bring_forward(store, held, now)
         return None
     return held
 
@@ -160,7 +160,7 @@ def _turned_away(store: Store, record: Record, run_id: str, now: datetime) -> Op
     """The machine is busy. A run that this request opened when it came before may not start later either."""
     loaded = store.runs.load(run_id)
     if loaded is None:
-        return same_or_busy(store, record.machine.address, run_id)
+        return same_or_busy(store, record.machine.address, run_id, now)
     return _not_first(store, claim_for(loaded.run, record.machine.id, now), now)
 
 
@@ -169,7 +169,7 @@ def _not_first(store: Store, operation: Operation, now: datetime) -> Operation:
     turned_away = end(operation, Outcome.NOT_STARTED, reason("OperationInFlight"), now)
     if store.operations.refuse(turned_away):
         store.queues.send(AdvanceRun(run=operation.attempt))
-    return same_or_busy(store, parse_machine_id(operation.machine), operation.attempt)
+    return same_or_busy(store, parse_machine_id(operation.machine), operation.attempt, now)
 
 
 def _machine(loaded: Loaded, machine: str) -> RunMachine:
