@@ -134,7 +134,7 @@ class _Part(msgspec.Struct, frozen=True):
 def _settle(run: Run, machine: RunMachine, fact: Operation | None, now: datetime, unseen: bool) -> _Part:
     """What its attempt says."""
     if machine.is_ended or unseen:
-        return _Part(machine, busy=_may_be_busy(run, machine, now))
+        return _Part(machine, busy=_may_be_busy(machine))
     if fact is None or fact.state is State.CLAIMED:
         return _Part(machine, rest=True)
     if fact.state is State.ENDED:
@@ -271,11 +271,8 @@ def selected(run: Run, plan: Plan) -> Run:
     return replace(_to(run, Phase.READY), plan=plan)
 
 
-def _may_be_busy(run: Run, machine: RunMachine, now: datetime) -> bool:
-    """Whether something is, or may be, under way on a machine whose attempt was not read."""
-    if machine.step is Step.PERMITTED and is_away(machine.reason):
-        free = _free_at(run, machine)
-        return free is not None and now < free
+def _may_be_busy(machine: RunMachine) -> bool:
+    """Whether something is, or may be, under way on a machine whose attempt was not read; on none that has ended."""
     return machine.step in (Step.PERMITTED, Step.RUNNING)
 
 

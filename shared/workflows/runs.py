@@ -13,6 +13,7 @@ from shared.domain.messages import AdvanceRun, SendEvents
 from shared.domain.operation import Operation, State, end, is_turned_away
 from shared.domain.reason import reason
 from shared.domain.resource_id import parse_machine_id
+from shared.domain.returning import is_away
 from shared.domain.run import Advance, Run, RunMachine, Step, advance, claim_for, with_next_alarm
 from shared.domain.summary import summary
 from shared.store.runs import Loaded
@@ -128,10 +129,14 @@ def _give_back(store: Store, run: Run, machine: RunMachine, now: datetime) -> Op
 
 
 def _unseen(loaded: Loaded, message: AdvanceRun) -> frozenset[str]:
-    """Of a large run one machine's end does not read all the others' attempts."""
+    """Of a large run one machine's end does not read all the others' attempts.
+
+    Of one that was away it always does: it holds a place if it has come back, and only its attempt says so.
+    """
     if loaded.run.plan is None or not message.machine:
         return frozenset()
-    others = (each for each in loaded.machines if each.step in (Step.PERMITTED, Step.RUNNING))
+    begun = (each for each in loaded.machines if each.step in (Step.PERMITTED, Step.RUNNING))
+    others = (each for each in begun if not is_away(each.reason))
     return frozenset(each.machine for each in others if each.machine.lower() != message.machine.lower())
 
 

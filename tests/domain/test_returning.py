@@ -125,14 +125,14 @@ def test_it_is_not_good_for_the_threshold_of_its_wave() -> None:
     assert gate((Stage(name="one"), Stage(name="two")), machines).wave == 1
 
 
-def test_where_only_one_machines_attempt_is_read_one_that_is_away_takes_no_place() -> None:
+def test_whether_one_that_is_away_takes_a_place_is_told_by_its_attempt_only() -> None:
+    """Its row says that it is away until it was read: it may have come back and been started meanwhile."""
     of = planned(concurrency=1)
     part, claim = away(of, run_machine(1), OPEN)
     gone = replace(part, reason=OFF)
-    machines = (gone, run_machine(2))
-    live = advance(of, machines, {}, OPEN, unseen=frozenset({gone.machine}))
-    assert permitted(live) == []  # its permit may still be good
-    assert permitted(advance(of, machines, {}, OPEN + minutes(1), unseen=frozenset({gone.machine}))) == [
-        machines[1].machine
-    ]
+    machines, later = (gone, run_machine(2)), OPEN + minutes(1)
+    assert permitted(advance(of, machines, {}, OPEN, unseen=frozenset({gone.machine}))) == []
+    assert permitted(advance(of, machines, {}, later, unseen=frozenset({gone.machine}))) == []
+    assert permitted(advance(of, machines, {gone.machine: sending(claim, later)}, later)) == []
+    assert permitted(advance(of, machines, {gone.machine: claim}, later)) == [machines[1].machine]
     assert claim.reason == OFF

@@ -6,7 +6,9 @@ import pytest
 
 from shared.domain.machine import Outcome
 from shared.domain.returning import WAITS
+from shared.domain.run import Step
 from tests.cloud.world import Json, is_vm
+from tests.workflows.conftest import Build
 from tests.workflows.house import House
 from tests.workflows.windows import by_platform, code, healthy, loaded, part, save, soon
 
@@ -83,4 +85,31 @@ def test_lost_messages_do_not_forget_it(house: House) -> None:
     machine = house.change("start", machine)
     house.live(200, until=lambda: loaded(house, start).run.closed is not None)
     assert len(house.posts(machine["id"])) == 1
+    assert loaded(house, start).run.closed
+
+
+def test_one_that_came_back_and_is_installing_is_waited_for_though_only_anothers_end_is_told(build: Build) -> None:
+    """Its own alarm is late: until it comes the run's row still says that it is away."""
+    house = build(speed=5)
+    off = stopped(house, vm=True)
+    other, last = [each for each in healthy(house, 3) if each["id"] != off["id"]][:2]
+    waves = [{"name": name, "machines": [each["id"]]} for name, each in (("a", off), ("b", other), ("c", last))]
+    start = save(house, soon(house, lookAgain=True, waves=waves), off, other, last)
+    house.run(until=lambda: bool(house.posts(other["id"])))
+    house.change("start", off)
+    house.run(until=lambda: bool(house.posts(off["id"])))
+    back = part(house, start, off)
+    assert (code(back), back.step, part(house, start, other).step) == ("PoweredOff", Step.PERMITTED, Step.RUNNING)
+    for _ in range(100):
+        for letter in house.lose():
+            if getattr(letter.message, "machine", "").lower() == other["id"].lower():
+                house.clock.now = max(house.now, letter.due)
+                house.deliver(letter.message)
+        if part(house, start, other).is_ended:
+            break
+    assert part(house, start, other).is_ended
+    assert house.in_flight(off) is not None
+    assert part(house, start, last).step is Step.WAITING
+    house.live(200)
+    assert [len(house.posts(each["id"])) for each in (off, other, last)] == [1, 1, 1]
     assert loaded(house, start).run.closed
