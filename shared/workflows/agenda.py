@@ -10,6 +10,7 @@ from shared.domain.agenda import HEAL_EVERY, TEND_TIME, Item, ItemKind, is_unbor
 from shared.domain.messages import AdvanceRun, FollowOperation, Message, SendEvents
 from shared.domain.operation import State, is_overdue
 from shared.domain.resource_id import parse_machine_id
+from shared.domain.run import Run
 from shared.store.agenda import Entry
 from shared.store.store import Store
 from shared.workflows.runs import list_run
@@ -71,13 +72,15 @@ def _state(store: Store, item: Item, now: datetime) -> tuple[bool, Message | Non
 
 
 def _run_state(store: Store, item: Item, now: datetime) -> tuple[bool, Message | None]:
-    """A run that has closed is listed once more; a post event that is not out gets a line of its own."""
+    """A run that waits for its pre-event has that sent; one that has closed is listed once more, and its post event,
+    should that not be out, gets a line of its own.
+    """
     loaded = store.runs.load(item.id)
     if loaded is None:
         return not is_unborn(item, now), None
     run = loaded.run
     if not run.closed:
-        return False, AdvanceRun(run=item.id, alarm=run.alarm)
+        return False, _next(run, now)
     list_run(store, run, loaded.machines)
     if not run.events.topic:
         return True, None
@@ -87,3 +90,13 @@ def _run_state(store: Store, item: Item, now: datetime) -> tuple[bool, Message |
         return True, None
     store.agenda.add(post_item(run, now), now + HEAL_EVERY)
     return True, SendEvents(configuration=run.configuration, start=run.start)
+
+
+def _next(run: Run, now: datetime) -> Message:
+    """What moves an open run on: of one that was asked for now no other line tells the pre-event."""
+    if run.events.is_unsent:
+        from shared.domain.event import owes_pre_event
+
+        if owes_pre_event(run, now):
+            return SendEvents(configuration=run.configuration, start=run.start)
+    return AdvanceRun(run=run.id, alarm=run.alarm)

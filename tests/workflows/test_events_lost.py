@@ -9,10 +9,11 @@ from msgspec.structs import replace
 from shared.domain.messages import OpenRun, SendEvents
 from shared.domain.phase import Phase, RunOutcome
 from shared.workflows.events import plan_events, send_events
+from shared.workflows.maintenance import run_now
 from tests.domain.maintenance import ADDRESS
 from tests.workflows.conftest import Build
 from tests.workflows.events import DOWN, POST, PRE, at, later, published, saved
-from tests.workflows.house import House
+from tests.workflows.house import WHO, House
 from tests.workflows.windows import code, healthy, loaded, part, save, soon
 
 
@@ -110,6 +111,23 @@ def test_a_topic_that_was_taken_out_of_the_settings_is_waited_for_no_more(house:
     later(house, 100)
     assert loaded(house, start).run.outcome is RunOutcome.SUCCEEDED
     assert published(house) == []
+
+
+@pytest.mark.parametrize("refusals", [0, 2])
+def test_the_pre_event_of_a_run_that_was_asked_for_now_is_not_forgotten(house: House, refusals: int) -> None:
+    """Its message is lost, or the topic refuses it twice: only the agenda can come back to it."""
+    (machine,) = healthy(house, 1)
+    saved(house, soon(house, 600), machine)
+    house.lose()
+    run = run_now(house.store, ADDRESS, "r-1", WHO, house.now)
+    house.fault(503, path="/topics/", times=refusals) if refusals else None
+    house.run(until=lambda: house.store.runs.run(run.id).phase is Phase.READY)  # type: ignore[union-attr]  # it is
+    if not refusals:
+        house.lose()
+    house.live(150)
+    assert len(house.posts(machine["id"])) == 1
+    assert at(published(house, PRE)[0]) <= at(house.posts(machine["id"])[0])
+    assert loaded(house, run.start).run.outcome is RunOutcome.SUCCEEDED
 
 
 @pytest.mark.parametrize("step", ["listed", "published"])
