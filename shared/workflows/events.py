@@ -35,7 +35,7 @@ from shared.domain.opening import (
 )
 from shared.domain.phase import Phase
 from shared.domain.run import MOST_CHANGES, Run
-from shared.domain.run_events import Events, Report, heard
+from shared.domain.run_events import Events, Report, hear_by, heard
 from shared.store.runs import Loaded
 from shared.store.store import Store
 from shared.store.table import Conflict
@@ -106,8 +106,8 @@ def send_events(azure: Azure, store: Store, message: SendEvents) -> None:
 def report_handler(store: Store, id_: str, report: Report) -> Run:
     """Write down what a handler says; the run begins with the last success, and never after a failure.
 
-    Raises RequestError: 404 for an unknown run or handler, 409 when the run has begun or ended without it, or when the
-    handler had said the opposite.
+    Raises RequestError: 404 for an unknown run or handler, 409 when the run has begun or ended without it, when the
+    handler had said the opposite, or for a success after the time in which handlers are heard.
     """
     while True:
         loaded = store.runs.load(id_)
@@ -119,6 +119,9 @@ def report_handler(store: Store, id_: str, report: Report) -> Run:
             return run
         if run.phase not in (Phase.SELECTING, Phase.READY) or run.cancelled or run.stopped_because:
             raise RequestError(409, "RunNotWaiting", f"The run does not wait any more; it is {run.phase}.", id_)
+        if report.succeeded and run.plan and report.at > hear_by(run.start, run.plan.begin_by):
+            text = f"Handlers were heard until {hear_by(run.start, run.plan.begin_by).isoformat()}."
+            raise RequestError(409, "RunNotWaiting", text, id_)
         try:
             store.runs.save(loaded, after, ())
         except Conflict:

@@ -31,7 +31,8 @@ def advance_run(store: Store, message: AdvanceRun, clock: Clock) -> None:
         return
     now, unseen = clock.now(), _unseen(loaded, message)
     facts = _facts(store, loaded, unseen)
-    decided = _told(store, loaded.run, advance(loaded.run, loaded.machines, facts, now, unseen))
+    step = advance(loaded.run, loaded.machines, facts, now, unseen)
+    decided = _told(store, loaded.run, _stop_first(loaded.run, step))
     after = _after(loaded.run, decided, message)
     try:
         for machine in decided.machines:
@@ -60,6 +61,17 @@ def _list(store: Store, loaded: Loaded, after: Run, decided: Advance) -> None:
     if decided.run or decided.machines:
         changed = {machine.machine: machine for machine in decided.machines}
         list_run(store, after, [changed.get(machine.machine, machine) for machine in loaded.machines])
+
+
+def _stop_first(run: Run, decided: Advance) -> Advance:
+    """That a run's own rules stop it is on its row before any machine is told so: whoever was quicker is heard.
+
+    Else a run whose stop meets a report or another step would leave out the machines that were told already.
+    """
+    stopped = decided.run.stopped_because if decided.run else None
+    if stopped is None or run.stopped_because:
+        return decided
+    return Advance(run=msgspec.structs.replace(run, stopped_because=stopped), wake=0)
 
 
 def _told(store: Store, run: Run, decided: Advance) -> Advance:

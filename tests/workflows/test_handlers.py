@@ -1,12 +1,19 @@
 """Handlers that cancel a run, and handlers that it waits for."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
 
+from shared.cloud.clock import Clock
 from shared.domain.errors import RequestError
+from shared.domain.messages import AdvanceRun
+from shared.domain.opening import run_id
 from shared.domain.phase import RunOutcome
+from shared.domain.run_events import Report, hear_by
+from shared.workflows.events import report_handler
 from shared.workflows.maintenance import cancel_run
+from shared.workflows.runs import advance_run
 from tests.domain.maintenance import ADDRESS
 from tests.workflows.conftest import Build
 from tests.workflows.events import POST, at, later, published, report, saved
@@ -62,6 +69,71 @@ def test_a_run_waits_for_its_handlers_and_begins_with_the_last_success(build: Bu
     with pytest.raises(RequestError) as late:
         report(house, start, succeeded=False)
     assert late.value.code == "HandlerReported"
+
+
+def test_a_success_is_heard_until_its_time_is_over_and_no_longer(house: House) -> None:
+    """Even where the run has not taken the step yet that ends it."""
+    (machine,) = healthy(house, 1)
+    start = saved(house, soon(house, 60, waitFor=["drain", "backup"]), machine)
+    later(house, 60.5)
+    plan = loaded(house, start).run.plan
+    assert plan is not None
+    house.lose()
+    house.clock.now = hear_by(start, plan.begin_by)
+    report(house, start)
+    house.clock.advance(1)
+    with pytest.raises(RequestError) as late:
+        report(house, start, "backup")
+    assert (late.value.status, late.value.code) == (409, "RunNotWaiting")
+    report(house, start)  # the same again is nothing, however late
+    report(house, start, "backup", succeeded=False)
+    house.live(10)
+    assert code(part(house, start, machine)) == "HandlerFailed"
+
+
+class Died(BaseException):
+    """A worker's end."""
+
+
+class Crossed(Clock):
+    """At its so manieth reading a handler reports, in time by its own clock; from the second on its reader dies."""
+
+    def __init__(self, house: House, start: datetime, by: datetime, reading: int) -> None:
+        super().__init__(house.clock)
+        self._house, self._start, self._by, self._left = house, start, by, reading
+        self._dies = reading > 1
+
+    def now(self) -> datetime:
+        self._left -= 1
+        if self._left == 0:
+            said = Report(handler="drain", succeeded=True, message="", at=self._by, who=WHO)
+            with suppress(RequestError):
+                report_handler(self._house.store, run_id(ADDRESS, self._start), said)
+            if self._dies:
+                raise Died
+        return super().now()
+
+
+@pytest.mark.parametrize(("reading", "starts", "why"), [(1, 1, ""), (3, 0, "HandlerSilent")])
+def test_a_report_that_crosses_the_runs_end_is_heard_by_all_its_machines_or_by_none(
+    house: House, reading: int, starts: int, why: str
+) -> None:
+    """The step that ends the run saw no report; it comes before that is saved, or when one machine was told."""
+    machines = healthy(house, 2)
+    start = saved(house, soon(house, 60, waitFor=["drain"]), *machines)
+    later(house, 60.5)
+    plan = loaded(house, start).run.plan
+    assert plan is not None
+    house.lose()
+    by = hear_by(start, plan.begin_by)
+    house.clock.now = by + timedelta(seconds=1)
+    clock = Crossed(house, start, by, reading)
+    with suppress(Died):
+        for _ in range(2):
+            advance_run(house.store, AdvanceRun(run=run_id(ADDRESS, start)), clock)
+    house.live(100)
+    assert [len(house.posts(each["id"])) for each in machines] == [starts] * 2
+    assert [code(each) for each in loaded(house, start).machines] == [why] * 2
 
 
 @pytest.mark.parametrize(("said", "wanted"), [(False, "HandlerFailed"), (None, "HandlerSilent")])
