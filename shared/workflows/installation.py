@@ -12,7 +12,7 @@ from shared.domain.errors import RequestError
 from shared.domain.installation import InstallationRequest, read_installation
 from shared.domain.machine import OperatingSystem, Outcome, Record
 from shared.domain.messages import AdvanceRun, StartInstallation
-from shared.domain.operation import Answer, Operation, State, end
+from shared.domain.operation import Answer, NotSent, Operation, State, end
 from shared.domain.reason import reason
 from shared.domain.resource_id import MachineId, parse_machine_id
 from shared.domain.run import (
@@ -115,7 +115,10 @@ def _request(store: Store, run: Run, machine: RunMachine) -> InstallationRequest
 
 
 def _install(azure: Azure, asked: _Asked, machine: RunMachine, leave_by: datetime) -> Answer:
+    """Not sent where the last look at the machine told that the clock was fast: the window is not open yet."""
     run, now = asked.run, azure.clock.now()
+    if now < opens(run):
+        return NotSent(detail=f"It is {now.isoformat()}; the window opens at {run.start.isoformat()}.")
     body = patches.installation_body(asked.request, minutes_left(run, now, asked.longest))
     not_after = min(leave_by, last_send(run, machine), machine.permit_until or now)
     return patches.install(azure, parse_machine_id(machine.machine), body, run.id, not_after)

@@ -44,6 +44,18 @@ def test_a_window_patches_its_machines_once_to_the_second(house: House) -> None:
     assert (listed.outcome, listed.machines) == (RunOutcome.SUCCEEDED, {"Succeeded": 3})
 
 
+def test_a_clock_that_the_last_look_corrects_starts_nothing_before_the_window(house: House) -> None:
+    """The permit was granted by a clock that is a minute fast."""
+    (machine,) = healthy(house, 1)
+    start = save(house, soon(house), machine)
+    house.run(until=lambda: any(isinstance(each.message, StartInstallation) for each in house.waiting()))
+    house.skew = -60
+    house.live(200)
+    (post,) = house.posts(machine["id"])
+    assert start + CLOCK_GUARD <= datetime.fromisoformat(post["time"]) <= start + 60 * SECONDS
+    assert loaded(house, start).run.outcome is RunOutcome.SUCCEEDED
+
+
 def test_tomorrow_it_opens_again(house: House) -> None:
     (machine,) = healthy(house, 1)
     start = save(house, soon(house), machine)
