@@ -56,9 +56,9 @@ class RunList:
         rows = self._table.page(partition, first, _AFTER_RUNS, size + 1)
         return [_summary(row) for row in rows[:size]], rows[size].key if len(rows) > size else ""
 
-    def newest(self, configuration: ConfigurationId) -> Summary | None:
-        """The one that starts last."""
-        found, _ = self.page(configuration, "", 1)
+    def newest(self, configuration: ConfigurationId, by: datetime | None = None) -> Summary | None:
+        """The one that starts last, of all or of those that start by an instant (whole seconds, UTC)."""
+        found, _ = self.page(configuration, _key(by) if by else "", 1)
         return found[0] if found else None
 
     def requested(self, configuration: ConfigurationId, request: str) -> datetime | None:

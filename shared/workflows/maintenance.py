@@ -35,6 +35,9 @@ from shared.workflows.runs import list_run
 log = logging.getLogger(__name__)
 # How long a run that was asked for now may take to come into being before another may be (ours): a function's life.
 UNBORN = timedelta(minutes=10)
+# A run that starts later than this is not open yet (ours), though it has been begun: for its pre-event, up to a day
+# ahead, or because it was cancelled.
+IMMINENT = timedelta(hours=1)
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,10 +139,10 @@ def _open_now(store: Store, configuration: Configuration, start: datetime, who: 
 
 
 def _refuse_while_open(store: Store, configuration: ConfigurationId, last: datetime | None, now: datetime) -> None:
-    newest = store.run_list.newest(configuration)
+    newest = store.run_list.newest(configuration, now + IMMINENT)
     run = store.runs.run(run_id(configuration, last)) if last else None
     unborn = last is not None and run is None and now - last < UNBORN
-    is_open = newest is not None and newest.phase is not Phase.CLOSED and newest.start - now < timedelta(hours=1)
+    is_open = newest is not None and newest.phase is not Phase.CLOSED
     if unborn or is_open or (run is not None and run.closed is None):
         raise RequestError(409, "RunInFlight", "A run of the configuration is open; wait for it or cancel it.", "id")
 

@@ -37,6 +37,11 @@ def test_newest_first_and_of_one_configuration_or_all(listed: RunList) -> None:
     newest = listed.newest(ADDRESS)
     assert newest is not None
     assert newest.start == NOW + minutes(60)
+    for by, wanted in ((60, 60), (59, 0), (0, 0)):
+        found = listed.newest(ADDRESS, NOW + minutes(by))
+        assert found is not None
+        assert found.start == NOW + minutes(wanted)
+    assert listed.newest(ADDRESS, NOW - minutes(1)) is None
     assert listed.newest(replace(ADDRESS, name="none")) is None
 
 

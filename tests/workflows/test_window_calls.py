@@ -67,6 +67,21 @@ def test_run_now_opens_one_window_however_often_it_is_asked_for(house: House) ->
     assert run_now(house.store, ADDRESS, "r-2", "me", house.now).id != run.id
 
 
+def test_run_now_sees_the_open_run_behind_those_that_were_begun_long_before_their_windows(house: House) -> None:
+    """By a cancel, or for their pre-events."""
+    (machine,) = healthy(house, 1)
+    start = save(house, soon(house), machine)
+    house.run(until=lambda: bool(house.posts(machine["id"])))
+    for day in (1, 2):
+        cancel_run(house.store, ADDRESS, stamp(start + timedelta(days=day)), "me", house.now)
+    with pytest.raises(RequestError) as refusal:
+        run_now(house.store, ADDRESS, "r-1", "me", house.now)
+    assert (refusal.value.status, refusal.value.code) == (409, "RunInFlight")
+    house.live(200)
+    assert loaded(house, start).run.closed
+    assert run_now(house.store, ADDRESS, "r-2", "me", house.now).id
+
+
 def test_what_is_not_there(house: House) -> None:
     configuration = soon(house)
     start = save(house, configuration)
