@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from shared.domain.configuration import Configuration, Properties, schedules_of, shape
 from shared.domain.errors import RequestError, invalid
-from shared.domain.fleet_block import Fleet, read_fleet, soaking
+from shared.domain.fleet_block import DEFAULT_LEAD, Fleet, read_fleet, soaking
 from shared.domain.install_patches import InstallPatches, read_install_patches, systems
 from shared.domain.installation import START_ROOM, shortest
 from shared.domain.location import region
@@ -22,7 +22,15 @@ from shared.domain.merge_patch import merged, read_object
 from shared.domain.reading import field_error
 from shared.domain.recurrence import AZURE, FLEET, window_error
 from shared.domain.window import AT as WINDOW
-from shared.domain.window import Window, check_expiration, check_start, check_windows, read_window, show_duration
+from shared.domain.window import (
+    Window,
+    check_expiration,
+    check_start,
+    check_windows,
+    closest,
+    read_window,
+    show_duration,
+)
 
 SCOPE = "InGuestPatch"
 OTHER_SCOPES = ("Host", "Resource", "OSImage", "Extension", "SQLDB", "SQLManagedInstance")
@@ -179,6 +187,8 @@ def _check_schedule(read: Configuration, now: datetime | None, before: Configura
         if fleet is None:
             check_start(window, old, now)
     _check_cut_off(read, min(rule.duration for rule in rules))
+    if fleet and fleet.pre_event_lead != DEFAULT_LEAD:
+        _check_lead(fleet.pre_event_lead, closest(rules))
 
 
 def _check_cut_off(read: Configuration, length: timedelta) -> None:
@@ -191,3 +201,10 @@ def _check_cut_off(read: Configuration, length: timedelta) -> None:
     if length - needed <= soaking(fleet):
         text = f"The waves soak for {show_duration(soaking(fleet))}; the last would start after the cut-off."
         raise invalid("properties.fleet.waves", text)
+
+
+def _check_lead(lead: timedelta, distance: timedelta | None) -> None:
+    """Refuses a lead of one's own by which a window would be fixed before the one before it has opened."""
+    if distance is not None and lead > distance:
+        text = f"preEventLead must not be longer than {show_duration(distance)}, the shortest time between two windows."
+        raise invalid("properties.fleet.preEventLead", text)

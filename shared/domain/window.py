@@ -12,7 +12,7 @@ from itertools import pairwise
 import msgspec
 from msgspec.structs import replace
 
-from shared.domain.occurrence import LAST_YEAR, Schedule, local_to_utc, next_occurrences
+from shared.domain.occurrence import LAST_YEAR, Occurrence, Schedule, local_to_utc, next_occurrences
 from shared.domain.recurrence import AZURE, Limits, read_rule, window_error
 from shared.domain.zones import zone, zone_name
 
@@ -103,14 +103,18 @@ def check_windows(given: Sequence[Schedule]) -> None:
     Judged by the calendar, without clock changes: the one hour by which a 24 hour window overlaps the next in the night
     of a change is no mistake of the caller's.
     """
-    plain = [replace(schedule, zone="UTC") for schedule in given]
-    found = next_occurrences(plain, datetime(FIRST_YEAR - 1, 1, 1, tzinfo=UTC), _LOOKED_AT)
+    found = _by_calendar(given)
     if not found:
         raise window_error(f"{AT}.recurEvery", "No window would ever open: the recurrence meets no day in time.")
     for one, other in pairwise(found):
         if other.start < one.end:
             text = f"The window of {one.start:%Y-%m-%d %H:%M} would last into that of {other.start:%Y-%m-%d %H:%M}"
             raise window_error(f"{AT}.duration", f"{text}; shorten it, or let them recur less often.")
+
+
+def closest(given: Sequence[Schedule]) -> timedelta | None:
+    """The shortest time from one window's start to the next one's, by the calendar; None where there is no second."""
+    return min((other.start - one.start for one, other in pairwise(_by_calendar(given))), default=None)
 
 
 def check_start(window: Window, before: Window | None, now: datetime) -> None:
@@ -156,6 +160,11 @@ def _schedule(rule: ExtraRule, first: Schedule, limits: Limits, at: str) -> Sche
         start=_local(rule.start_date_time, at) if rule.start_date_time else first.start,
         duration=_duration(rule.duration, limits, at) if rule.duration else first.duration,
     )
+
+
+def _by_calendar(given: Sequence[Schedule]) -> list[Occurrence]:
+    plain = [replace(schedule, zone="UTC") for schedule in given]
+    return next_occurrences(plain, datetime(FIRST_YEAR - 1, 1, 1, tzinfo=UTC), _LOOKED_AT)
 
 
 def _required(text: str | None, field: str) -> str:

@@ -120,6 +120,7 @@ BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
     (fleet({"preEventLead": "PT14M"}), f"{FLEET}.preEventLead"),
     (fleet({"preEventLead": "PT25H"}), f"{FLEET}.preEventLead"),
     (fleet({"preEventLead": "40"}), f"{FLEET}.preEventLead"),
+    (fleet({"preEventLead": "PT6H1M"}, recurEvery="6Hours"), f"{FLEET}.preEventLead"),
     (fleet({"waitFor": ["a", "A"]}), f"{FLEET}.waitFor[1]"),
     (fleet({"waitFor": [" "]}), f"{FLEET}.waitFor[0]"),
     (fleet({"waitFor": [str(number) for number in range(11)]}), f"{FLEET}.waitFor"),
@@ -179,6 +180,7 @@ def test_a_body_has_to_be_json(text: bytes) -> None:
         fleet({"maxConcurrency": 1, "maxFailures": 0}),
         fleet({"maxConcurrency": "100 %", "maxFailures": "0%"}),
         fleet({"preEventLead": "PT15M", "waitFor": ["backup", "drain"]}),
+        fleet({"preEventLead": "PT6H"}, recurEvery="6Hours"),
     ],
 )
 def test_what_lies_just_within_the_bounds(given: dict[str, Any]) -> None:
