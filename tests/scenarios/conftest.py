@@ -1,0 +1,21 @@
+"""One whole local cloud for all scenarios that ask for it; it stops after the last of them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local.launch import Options
+from infra.local.stack import Stack
+
+MACHINES = 14
+"""Every script once, and a few healthy machines."""
+
+SPEED = 1200.0
+"""An installation of an hour takes three seconds."""
+
+
+@pytest.fixture(scope="package")
+def stack() -> Iterator[Stack]:
+    """With a small fleet: each test uses machines of its own."""
+    with Stack.start(Options(machines=MACHINES, speed=SPEED)) as running:
+        yield running
