@@ -27,6 +27,10 @@ _PATHS = (
     f"installation_request operations.transact {ASLEEP}",  # past a cut-off, without one
     f"assessment_start arm.assessPatches {REFUSED}",  # to an end before the start
     "assessment_start poison.write after",
+    "assessment_start operations.transact before",
+    "assessment_start operations.transact after",
+    "assessments_follow operations.get before",
+    "assessments_follow operations.get after",
     "assessments_follow operations.transact after",
     "run_advance operations.write before",  # where the sleeper made no claim
     "run_advance operations.write after",

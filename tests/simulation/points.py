@@ -14,10 +14,10 @@ COMMON = named(
     """,
     assessment_request="agenda.write buckets.get fleet.get machines.get operations.get queue.send",
     assessment_start="""
-        arm.assessPatches buckets.write fleet.get machines.get operations.get operations.write queue.send
+        arm.assessPatches fleet.get machines.get operations.get operations.write queue.send
     """,
     assessment_timer="buckets.get buckets.write fleet.get fleet.scan machines.scan machines.transact",
-    assessments_follow="arm.graph machines.scan operations.get operations.transact queue.send updates.scan",
+    assessments_follow="arm.graph machines.scan updates.scan",
     assessments_start="agenda.transact arm.assessPatches fleet.get machines.scan operations.transact operations.write",
     fleet_count="fleet.scan index.get index.page index.transact index.write machines.scan queue.send",
     installation_request="""
@@ -43,10 +43,11 @@ COMMON = named(
 
 RARE = named(
     assessment_request="buckets.write operations.transact",
-    assessment_start="arm.machine buckets.get machines.write operations.transact poison.write",
+    assessment_start="arm.machine buckets.get buckets.write machines.write operations.transact poison.write",
     assessment_timer="fleet.write queue.send",
     assessments_follow="""
-        agenda.transact history.transact history.write machines.transact poison.write updates.transact
+        agenda.transact history.transact history.write machines.transact operations.get operations.transact poison.write
+        queue.send updates.transact
     """,
     assessments_start="arm.machine arm.owner buckets.get buckets.write poison.write queue.send",
     fleet_count="poison.write",
