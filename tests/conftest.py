@@ -5,7 +5,15 @@ from collections.abc import Iterator
 import pytest
 
 from infra.local.azurite import Azurite
+from infra.local.launch import Options
+from infra.local.stack import Stack
 from tests.order import place
+
+MACHINES = 14
+"""Every script once, and a few healthy machines."""
+
+SPEED = 1200.0
+"""An installation of an hour takes three seconds."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -26,3 +34,10 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """One storage emulator for every test of the run; each test uses table and queue names of its own."""
     with Azurite.start(tmp_path_factory.mktemp("azurite")) as storage:
         yield storage
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """A whole local cloud with a small fleet: each test uses machines of its own."""
+    with Stack.start(Options(machines=MACHINES, speed=SPEED)) as running:
+        yield running

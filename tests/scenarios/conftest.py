@@ -6,12 +6,7 @@ import pytest
 
 from infra.local.launch import Options
 from infra.local.stack import Stack
-
-MACHINES = 14
-"""Every script once, and a few healthy machines."""
-
-SPEED = 1200.0
-"""An installation of an hour takes three seconds."""
+from tests.conftest import MACHINES, SPEED
 
 
 @pytest.fixture(scope="package")
