@@ -19,7 +19,7 @@ CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 
 
 TESTS = (
-    ("pytest", "-m", "not proof and not alone", "-n", "3", "--dist", "loadgroup", "--no-loadscope-reorder"),
+    ("pytest", "-m", "not proof and not alone", "-n", "3", "--dist", "loadscope", "--no-loadscope-reorder"),
     ("pytest", "-m", "alone"),
 )
 """All tests in two runs: three processes at once, for many tests wait, then those that need the machine to themselves.

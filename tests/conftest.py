@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from infra.local.azurite import Azurite
 from infra.local.launch import Options
 from infra.local.stack import Stack
-from tests.order import place
+from tests.order import group, place
 
 MACHINES = 14
 """Every script once, and a few healthy machines."""
@@ -16,23 +18,30 @@ SPEED = 1200.0
 """An installation of an hour takes three seconds."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take long first; `--no-loadscope-reorder` keeps pytest-xdist from undoing it.
+class Groups(LoadScopeScheduling):
+    """What goes together is said in tests/order.py.
 
-    A file's tests stay together, and so do all that share a whole local cloud: one process starts one, and stops it
-    after them. One that idles polls a dozen queues.
+    pytest-xdist's own `loadgroup` writes a group into a test's id, which pytest 9 no longer lets it: then every
+    process starts the fixtures of a file, its local cloud too.
     """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
+    return Groups(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long first; `--no-loadscope-reorder` keeps pytest-xdist from undoing it."""
     items.sort(key=lambda item: place(item.nodeid))
-    for item in items:
-        shared = "scenarios" if "stack" in getattr(item, "fixturenames", ()) else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """One storage emulator for every test of the run; each test uses table and queue names of its own."""
-    with Azurite.start(tmp_path_factory.mktemp("azurite")) as storage:
+    with Azurite.start(tmp_path_factory.mktemp("azurite"), saves=False) as storage:
         yield storage
 
 

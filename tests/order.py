@@ -1,4 +1,4 @@
-"""Which test files go first: what takes long must not come last, while the other process has nothing left to do."""
+"""Which test files go first, for what takes long must not come last, and which of them share a process."""
 
 LONGEST_FIRST = (
     "tests/guests/test_guest.py",  # on a fresh machine it makes the Debian root
@@ -19,9 +19,17 @@ LONGEST_FIRST = (
 )
 """Files that take twenty seconds or more: few tests, but long ones, most with processes of their own."""
 
+SCENARIOS = "tests/scenarios/"
+
 _PLACES = {file: place for place, file in enumerate(LONGEST_FIRST)}
 
 
 def place(nodeid: str) -> int:
     """Where a test stands; the files that are not named follow, in the order in which they were found."""
     return _PLACES.get(nodeid.partition("::")[0], len(_PLACES))
+
+
+def group(nodeid: str) -> str:
+    """Tests of a group run in one process: those of a file, and all scenarios, which share one local cloud."""
+    file = nodeid.partition("::")[0]
+    return SCENARIOS if file.startswith(SCENARIOS) else file

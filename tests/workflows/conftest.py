@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from azure.core.pipeline.transport import RequestsTransport
 from azure.data.tables import TableServiceClient
 from azure.storage.queue import QueueServiceClient
 
@@ -13,15 +14,20 @@ from tests.workflows.reading import GROUPS, Reading, Watched, vm
 Build = Callable[..., House]
 
 
+def plain() -> RequestsTransport:
+    """The SDK's own; it need not look for a proxy to the loopback before each of a hundred thousand requests."""
+    return RequestsTransport(use_env_settings=False)
+
+
 @pytest.fixture(scope="session")
 def storage_tables(azurite: Azurite) -> Iterator[TableServiceClient]:
-    with TableServiceClient.from_connection_string(azurite.connection_string) as service:
+    with TableServiceClient.from_connection_string(azurite.connection_string, transport=plain()) as service:
         yield service
 
 
 @pytest.fixture(scope="session")
 def storage_queues(azurite: Azurite) -> Iterator[QueueServiceClient]:
-    with QueueServiceClient.from_connection_string(azurite.connection_string) as service:
+    with QueueServiceClient.from_connection_string(azurite.connection_string, transport=plain()) as service:
         yield service
 
 

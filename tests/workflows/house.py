@@ -47,7 +47,7 @@ from shared.workflows.results import plan_results, sweep_results
 from shared.workflows.runs import advance_run
 from tests.cloud.world import Json, World, address_of, everything
 from tests.sandbox.world import ORIGIN
-from tests.workflows.storage import Boxes, Delays, own_store
+from tests.workflows.storage import Boxes, Post, own_store
 
 OLDEST = timedelta(hours=24)
 LONGEST = timedelta(minutes=235)
@@ -85,9 +85,8 @@ class House(World):
     ) -> None:
         super().__init__(machines=machines, speed=speed, platform=platform, owner=owner)
         prefix = f"t{uuid.uuid4().hex[:12]}"
-        self._delays = Delays(lambda: self.clock.now)
-        self._boxes = Boxes(queues, prefix, self._delays)
-        self.store = own_store(tables, self._boxes, prefix)
+        self._post = Post(lambda: self.clock.now)
+        self.store = own_store(tables, Boxes(queues, prefix, self._post), prefix)
         self._waiting: list[Letter] = []
         self._count = 0
         self.handled: list[Letter] = []
@@ -180,16 +179,11 @@ class House(World):
 
     # The queues.
     def waiting(self) -> list[Letter]:
-        """Everything on the queues, taken from the storage, in order of its time."""
-        for queue in sorted(self._delays.touched):
-            box = self._boxes.get_queue_client(queue)
-            for message in box.receive_messages(messages_per_page=32):
-                box.delete_message(message)
-                self._count += 1
-                due = self._delays.due.pop(message.id)
-                text = base64.b64decode(message.content).decode()
-                heapq.heappush(self._waiting, Letter(due, self._count, queue, text))
-        self._delays.touched.clear()
+        """Everything that was sent and not delivered yet, in order of its time."""
+        for sent in self._post.take():
+            self._count += 1
+            text = base64.b64decode(sent.content).decode()
+            heapq.heappush(self._waiting, Letter(sent.due, self._count, sent.queue, text))
         return sorted(self._waiting)
 
     def lose(self) -> list[Letter]:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+import msgspec
 from azure.core.exceptions import ResourceExistsError
 from azure.data.tables import TableClient, TableServiceClient
 from azure.storage.queue import QueueClient, QueueServiceClient
@@ -15,30 +16,41 @@ from shared.store.table import Table
 from shared.wiring import build_store
 
 
-class Delays:
-    """When each message may be seen, by its id; and which queues were sent to since somebody looked."""
+class Sent(msgspec.Struct, frozen=True):
+    """A message that the storage has taken, and when it may be seen."""
+
+    due: datetime
+    queue: str
+    content: str
+
+
+class Post:
+    """What was sent since somebody looked. How the storage hands a message out again is what tests/store looks at."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.now = now
-        self.due: dict[str, datetime] = {}
-        self.touched: set[str] = set()
+        self.sent: list[Sent] = []
         self.made: set[str] = set()
+
+    def take(self) -> list[Sent]:
+        taken, self.sent = self.sent, []
+        return taken
 
 
 class _Box:
-    """A queue of the storage, whose delays are kept beside it."""
+    """A queue of the storage; what it has taken is kept beside it, with its delay by the tests' clock."""
 
-    def __init__(self, client: QueueClient, queue: str, delays: Delays) -> None:
-        self._client, self._queue, self._delays = client, queue, delays
+    def __init__(self, client: QueueClient, queue: str, post: Post) -> None:
+        self._client, self._queue, self._post = client, queue, post
 
     def send_message(self, content: str, *, visibility_timeout: int, time_to_live: int) -> None:
-        if self._queue not in self._delays.made:  # at its first use, as OwnTable
+        if self._queue not in self._post.made:  # at its first use, as OwnTable
             with suppress(ResourceExistsError):  # several threads of a test may send at once
                 self._client.create_queue()
-            self._delays.made.add(self._queue)
-        sent = self._client.send_message(content, time_to_live=time_to_live)
-        self._delays.due[sent.id] = self._delays.now() + timedelta(seconds=visibility_timeout)
-        self._delays.touched.add(self._queue)
+            self._post.made.add(self._queue)
+        self._client.send_message(content, time_to_live=time_to_live)
+        due = self._post.now() + timedelta(seconds=visibility_timeout)
+        self._post.sent.append(Sent(due, self._queue, content))
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else the SDK's client can do
         return getattr(self._client, name)
@@ -47,11 +59,11 @@ class _Box:
 class Boxes:
     """The storage's queues under a prefix; stands where the SDK's QueueServiceClient would."""
 
-    def __init__(self, service: QueueServiceClient, prefix: str, delays: Delays) -> None:
-        self._service, self._prefix, self._delays = service, prefix, delays
+    def __init__(self, service: QueueServiceClient, prefix: str, post: Post) -> None:
+        self._service, self._prefix, self._post = service, prefix, post
 
     def get_queue_client(self, queue: str) -> _Box:
-        return _Box(self._service.get_queue_client(f"{self._prefix}-{queue}"), queue, self._delays)
+        return _Box(self._service.get_queue_client(f"{self._prefix}-{queue}"), queue, self._post)
 
 
 class OwnTable(Table):
