@@ -19,12 +19,12 @@ CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 
 
 TESTS = (
-    ("pytest", "-m", "not proof and not alone", "-n", "3", "--dist", "loadscope", "--no-loadscope-reorder"),
+    ("pytest", "-m", "not proof and not alone", "-n", "4", "--dist", "loadscope", "--no-loadscope-reorder"),
     ("pytest", "-m", "alone"),
 )
-"""All tests in two runs: three processes at once, for many tests wait, then those that need the machine to themselves.
+"""All tests in two runs: four processes at once, for many tests wait, then those that need the machine to themselves.
 
-Longest files first, as tests/order.py has them; without the flag pytest-xdist would begin with those of most tests.
+Longest groups first, as tests/order.py has them; without the flag pytest-xdist would begin with those of most tests.
 """
 
 

@@ -1,5 +1,6 @@
 """dev.py's command line and set-up, as far as they can be tried without installing anything."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,13 +31,22 @@ def test_an_unknown_proof_is_refused_by_name() -> None:
     assert "everything" in refused.stderr
 
 
-def test_the_files_that_go_first_are_there_and_xdist_keeps_the_order() -> None:
-    assert [file for file in LONGEST_FIRST if not (PROJECT / file).is_file()] == []
+def test_the_groups_that_go_first_are_there_and_xdist_keeps_the_order() -> None:
+    assert [group for group in LONGEST_FIRST if not (PROJECT / group).exists()] == []
     assert "--no-loadscope-reorder" in TESTS[0]
-    named = [f"{file}::test_a" for file in (LONGEST_FIRST[1], LONGEST_FIRST[0])]
+    named = [f"{file}::test_a" for file in (LONGEST_FIRST[2], LONGEST_FIRST[1])]
     assert sorted(["tests/b.py::test_b", "tests/a.py::test_a", *named], key=place) == [
         *reversed(named), "tests/b.py::test_b", "tests/a.py::test_a"
     ]  # fmt: skip
+
+
+def test_tests_of_a_file_run_in_one_process() -> None:
+    """Else every process starts a local cloud for them."""
+    files = ["tests/domain/test_opening.py", "tests/domain/test_bucket.py"]
+    command = [sys.executable, "-m", *TESTS[0], *files, "-v"]
+    ran = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
+    told = set(re.findall(r"\[(gw\d)\].* PASSED (\S+?)::", ran.stdout))
+    assert sorted(file for _, file in told) == sorted(files), ran.stdout[-2000:]
 
 
 def test_help_says_where_it_is_proven() -> None:

@@ -2,9 +2,10 @@
 
 import base64
 import heapq
+import math
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 import msgspec
@@ -53,6 +54,8 @@ OLDEST = timedelta(hours=24)
 LONGEST = timedelta(minutes=235)
 WHO = "somebody"
 KINDS: dict[str, type[Message]] = {queue: kind for kind, queue in QUEUES.items()}
+MINUTE = timedelta(minutes=1)
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 MOST_STEPS = 3000
 """Messages in one test; more is a loop that does not end."""
 
@@ -213,14 +216,22 @@ class House(World):
         raise AssertionError(f"still messages after {MOST_STEPS} steps: {self.waiting()[:3]}")
 
     def live(self, minutes: float, until: Callable[[], bool] = lambda: False) -> None:
-        """Lets time pass with the agenda's timer, every minute."""
+        """Lets time pass with the agenda's timer, every minute in which it has something to do."""
         end = self.clock.now + timedelta(minutes=minutes)
         while self.clock.now < end and not until():
-            tick = self.clock.now + timedelta(minutes=1)
+            tick = self.clock.now + MINUTE
             self.run(1, until)
-            self.clock.now = max(self.clock.now, tick)
+            self.clock.now = max(self.clock.now, min(self._next_tick(tick), end))
             self.tend()
         self.run(0)
+
+    def _next_tick(self, tick: datetime) -> datetime:
+        """The first minute from `tick` on in which a message or, by the app's clock, a line of the agenda is due."""
+        due, oldest = [letter.due - MINUTE for letter in self.waiting()[:1]], None  # a tick delivers its whole minute
+        if not due or due[0] > tick:
+            oldest = self.store.agenda.oldest()
+        due += [oldest - (self.now - self.clock.now)] if oldest else []
+        return tick + max(timedelta(), math.ceil((min(due, default=FOREVER) - tick) / MINUTE) * MINUTE)
 
     def deliver(self, message: Message) -> None:
         """What the trigger of its queue does with a message."""
