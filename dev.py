@@ -62,6 +62,7 @@ def parsed(words: list[str]) -> tuple[Namespace, list[str]]:
 
 def again_inside(python: Path, words: list[str]) -> int:
     """Runs this file again with the project's own Python; comes back on Windows only."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a hundred processes follow: what one has compiled serves all
     command = [str(python), str(PROJECT / "dev.py"), *words]
     if sys.platform != "win32":
         os.execv(command[0], command)  # noqa: S606 - our own Python and file
