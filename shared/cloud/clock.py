@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 # A `Date` header has whole seconds and travels; a difference below this is noise (ours), not a wrong clock.
 NOISE = timedelta(seconds=2)
@@ -11,6 +12,16 @@ NOISE = timedelta(seconds=2)
 def system_time() -> datetime:
     """The machine's own clock, UTC."""
     return datetime.now(UTC)
+
+
+@lru_cache(maxsize=16)
+def _instant(date: str) -> datetime | None:
+    """What a `Date` header says, None when it is not a date. Many answers carry the same: it has whole seconds."""
+    try:
+        seen = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return seen if seen.tzinfo else None  # "-0000": a time whose zone is not known
 
 
 class Clock:
@@ -34,11 +45,8 @@ class Clock:
         """
         if self._local() - asked > NOISE:
             return
-        try:
-            seen = parsedate_to_datetime(date)
-        except ValueError:
-            return
-        if seen.tzinfo is None:  # "-0000": a time whose zone is not known
+        seen = _instant(date)
+        if seen is None:
             return
         difference = seen - self._local()
         self._offset = difference if abs(difference) > NOISE else timedelta()

@@ -34,6 +34,8 @@ _MEMBERS = (
     "properties.licenseProfile.productProfile.productType",
 )
 _COLUMNS = ", ".join([*_WHOLE, *(f"m{number} = {path}" for number, path in enumerate(_MEMBERS))])
+_POWER_COLUMN = f"m{_MEMBERS.index('properties.extended.instanceView.powerState.code')}"
+_PLACES = tuple((f"m{number}", path.split(".")) for number, path in enumerate(_MEMBERS))
 _GONE = frozenset({"ResourceNotFound", "ResourceGroupNotFound"})
 
 
@@ -64,7 +66,7 @@ def sweep(azure: Azure, subscriptions: Sequence[str]) -> Iterator[Machine]:
         if str(row["type"]).lower() == ARC_TYPE.lower():
             yield arc_machine(body)
         else:
-            code = str(row[f"m{_MEMBERS.index('properties.extended.instanceView.powerState.code')}"] or "")
+            code = str(row[_POWER_COLUMN] or "")
             yield vm_machine(body, code.partition("/")[2])
 
 
@@ -125,13 +127,14 @@ def identity_at(azure: Azure, address: MachineId) -> str | None:
 def _body(row: dict[str, Any]) -> dict[str, Any]:
     """The row as the ARM body it was taken from."""
     body: dict[str, Any] = {name: row.get(name) for name in _WHOLE}
-    for number, path in enumerate(_MEMBERS):
-        *folders, last = path.split(".")
+    for column, (*folders, last) in _PLACES:
+        value = row.get(column)
+        if value is None:
+            continue
         place = body
-        if row.get(f"m{number}") is not None:
-            for folder in folders:
-                place = place.setdefault(folder, {})
-            place[last] = row[f"m{number}"]
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[last] = value
     return body
 
 

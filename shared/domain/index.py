@@ -137,10 +137,10 @@ def scope_line(scope: str) -> str:
     return f"{_SCOPE}{scope}"
 
 
-def machine_line(row: str, record: Record) -> str:
+def machine_line(row: str, record: Record, facet: Facet) -> str:
     """What stands for a machine in a pack's text, after its resource group's line."""
     machine = record.machine
-    fields = {"kind": machine.kind, "os": machine.os, "status": status_of(record)[0]}
+    fields = {"kind": facet.kind, "os": facet.os, "status": facet.status}
     terms = [_field(name, value) for name, value in fields.items()]
     terms += [f"{_tag(name)}{_plain(value)}" for name, value in machine.tags.items()]
     return f"{_LINE}{row}{_TERM}{_TERM.join(terms)}{_TERM}"
@@ -232,7 +232,8 @@ def _tag(name: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return text.lower().translate(_MARKS)
+    lower = text.lower()
+    return lower if lower.isprintable() else lower.translate(_MARKS)  # no mark is printable
 
 
 def _row(line: str) -> str:

@@ -155,6 +155,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 def kept_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """As many whole tags as LARGEST_TAGS allows, in order of their names; the same ones however Azure orders them."""
+    if _characters(tags) + len(tags) <= LARGEST_TAGS:  # no less than they take one by one
+        return dict(sorted(tags.items()))
     kept, room = {}, LARGEST_TAGS
     for name, value in sorted(tags.items()):
         room -= _characters({name: value})

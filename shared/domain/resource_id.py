@@ -1,7 +1,7 @@
 """A machine's address: its ARM resource id, and the storage keys made from it."""
 
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import msgspec
 
@@ -12,13 +12,13 @@ ARC_TYPE = "Microsoft.HybridCompute/machines"
 _TYPES = {VM_TYPE.lower(): VM_TYPE, ARC_TYPE.lower(): ARC_TYPE}
 _FAMILIES = {VM_TYPE: "vm", ARC_TYPE: "arc"}
 _PLAIN = re.compile(r"[a-z0-9._()-]*")
-# Texts whose parsing or encoding is remembered (ours): a worker asks for the same few again and again; under 2 MiB.
+# Texts whose parsing or encoding is remembered (ours): a worker asks for the same few again and again; under 8 MiB.
 KEPT = 4096
 # /subscriptions/{s}/resourceGroups/{g}/providers/{p}/{t}/{n} split at the slashes
 _SEGMENTS = 9
 
 
-class MachineId(msgspec.Struct, frozen=True, kw_only=True):
+class MachineId(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The ARM id of an Azure VM or an Arc machine, spelling of the names kept as it came in."""
 
     subscription: str
@@ -37,17 +37,17 @@ class MachineId(msgspec.Struct, frozen=True, kw_only=True):
     def provider(self) -> str:
         return self.type.partition("/")[0]
 
-    @property
+    @cached_property
     def scope(self) -> str:
         """Partition key of the machines table: one resource group."""
         return f"{encode_key(self.subscription)}|{encode_key(self.group)}"
 
-    @property
+    @cached_property
     def row(self) -> str:
         """Row key of the machines table: `vm|name` or `arc|name`."""
         return f"{_FAMILIES[self.type]}|{encode_key(self.name)}"
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Partition key of the tables kept per machine."""
         return f"{self.scope}|{self.row}"

@@ -69,8 +69,9 @@ class Agenda:
 
     def due(self, now: datetime, first: int = 0) -> Iterator[Entry]:
         """Everything due at this instant, to the millisecond, from shard `first` on; oldest first in each shard."""
+        before = _instant(now) + _AFTER
         for shard in ((first + number) % SHARDS for number in range(SHARDS)):
-            for row in self._table.scan(str(shard), before=_instant(now) + _AFTER):
+            for row in self._table.scan(str(shard), before=before):
                 if item := _item(row):
                     yield Entry(item=item, row=row)
 

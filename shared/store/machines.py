@@ -149,7 +149,8 @@ def _whole(row: Row) -> Record:
 def _machine(row: Row) -> Machine:
     """With the vmId that a listing settled; until one has, the sweep's."""
     machine = msgspec.json.decode(str(row.values["machine"]), type=Machine)
-    return replace(machine, vm_id=str(row.values.get("vmId", machine.vm_id)))
+    settled = str(row.values.get("vmId", machine.vm_id))
+    return machine if settled == machine.vm_id else replace(machine, vm_id=settled)
 
 
 _Part = TypeVar("_Part")

@@ -32,6 +32,7 @@ class Packer:
         self._blocks: list[bytes] = []
         self._starts: list[int] = []
         self._open: list[bytes] = []
+        self._open_bytes = 0
         self._first = self._last = Cursor(scope="")
         self._facets: set[Facet] = set()
         self._tags: set[str] = set()
@@ -46,14 +47,17 @@ class Packer:
         """The next machine. Ask first whether the pack is full."""
         if not self.machines:
             self._first = at
-        line = machine_line(at.row, record)
+        facet = facet_of(record)
+        line = machine_line(at.row, record, facet)
         self._write(line if at.scope == self._last.scope else scope_line(at.scope) + line)
         self._last = at
-        self._facets.add(facet_of(record))
+        self._facets.add(facet)
         self._tags.update(name.lower() for name in record.machine.tags)
-        self._open.append(msgspec.msgpack.encode(record))
+        packed = msgspec.msgpack.encode(record)
+        self._open.append(packed)
+        self._open_bytes += len(packed)
         self.machines += 1
-        if sum(map(len, self._open)) >= BLOCK:
+        if self._open_bytes >= BLOCK:
             self._close_block()
 
     def pack(self, name: str) -> Pack:
@@ -85,6 +89,7 @@ class Packer:
         self._blocks.append(zlib.compress(msgspec.msgpack.encode([msgspec.Raw(each) for each in self._open])))
         self._lines += self._text.flush(zlib.Z_SYNC_FLUSH)
         self._open.clear()
+        self._open_bytes = 0
         self._bytes = len(self._lines) + sum(map(len, self._blocks))
 
 

@@ -189,14 +189,20 @@ def check(changes: Sequence[Change]) -> None:
     """Raises ValueError for what Azure would refuse, or take as something else: bad keys, too large, too many, several
     partitions, a row twice, a Replace that names no ETag."""
     rows = [change.row for change in changes]
+    if len(rows) > 1:
+        _check_together(rows)
+    for change in changes:
+        if isinstance(change, Replace) and not change.row.etag:
+            raise ValueError("A Replace needs the ETag that its row was read with.")
+    if sum(map(_checked_size, rows)) > LARGEST_TRANSACTION:
+        raise ValueError("A transaction takes at most 4 MiB.")
+
+
+def _check_together(rows: Sequence[Row]) -> None:
     if len(rows) > LARGEST_BATCH or len({row.partition for row in rows}) > 1:
         raise ValueError(f"A transaction takes at most {LARGEST_BATCH} rows of one partition.")
     if len({row.key for row in rows}) < len(rows):
         raise ValueError("A transaction names each row at most once.")
-    if any(isinstance(change, Replace) and not change.row.etag for change in changes):
-        raise ValueError("A Replace needs the ETag that its row was read with.")
-    if sum(_checked_size(row) for row in rows) > LARGEST_TRANSACTION:
-        raise ValueError("A transaction takes at most 4 MiB.")
 
 
 def _checked_size(row: Row) -> int:
@@ -204,22 +210,22 @@ def _checked_size(row: Row) -> int:
     if not (_is_key(row.partition) and _is_key(row.key) and row.key):
         raise ValueError(f"Table Storage forbids the key '{row.partition[:LARGEST_KEY]}' / '{row.key[:LARGEST_KEY]}'.")
     sizes = [_value_size(value) for value in row.values.values()]
-    if len(row.values) > MOST_PROPERTIES or any(size > LARGEST_BINARY for size in sizes):
+    if len(sizes) > MOST_PROPERTIES or max(sizes, default=0) > LARGEST_BINARY:
         raise ValueError(f"The row '{row.key}' has too many properties or one that is too long.")
-    whole = _size(row.partition) + _size(row.key) + sum(_size(name) for name in row.values) + sum(sizes)
+    whole = _size("".join((row.partition, row.key, *row.values))) + sum(sizes)
     if whole > LARGEST_ENTITY:
         raise ValueError(f"The row '{row.key}' is larger than 1 MiB.")
     return whole
 
 
 def _is_key(text: str) -> bool:
-    return not _FORBIDDEN.search(text) and _size(text) <= 2 * LARGEST_KEY
+    return len(text) <= LARGEST_KEY and not _FORBIDDEN.search(text) and _size(text) <= 2 * LARGEST_KEY
 
 
 def _value_size(value: Value) -> int:
-    if isinstance(value, bytes):
-        return len(value)
-    return _size(value) if isinstance(value, str) else _OTHER_SIZE
+    if isinstance(value, str):
+        return _size(value)
+    return len(value) if isinstance(value, bytes) else _OTHER_SIZE
 
 
 def _size(text: str) -> int:

@@ -111,7 +111,7 @@ def written(fleet: list[Record]) -> str:
     text, scope = "", ""
     for each in fleet:
         text += scope_line(at(each).scope) if at(each).scope != scope else ""
-        text += machine_line(at(each).row, each)
+        text += machine_line(at(each).row, each, facet_of(each))
         scope = at(each).scope
     return text
 
