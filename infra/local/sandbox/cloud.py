@@ -1,9 +1,9 @@
 """The sandbox: one object that answers requests as Azure would, whatever front they came through."""
 
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from random import Random
 from threading import Lock
 
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from infra.local.sandbox import activity, admin, arm, graph, inventory, maintenance, patching, tags
 from infra.local.sandbox.catalogue import CatalogueEntry
-from infra.local.sandbox.config import SandboxConfig
+from infra.local.sandbox.config import SandboxConfig, guid
 from infra.local.sandbox.foreign import draw_foreign
 from infra.local.sandbox.guests import Guest
 from infra.local.sandbox.http import Refusal, Request, Response
@@ -160,8 +160,8 @@ class Sandbox:
     def _tracked(self, request: Request, response: Response, now: datetime) -> Response:
         """With the headers that every answer of ARM carries."""
         tracking = {
-            "Date": format_datetime(now + self._state.faults.clock_offset(), usegmt=True),
-            "x-ms-request-id": str(uuid.UUID(int=self._request_ids.getrandbits(128), version=4)),
+            "Date": _date((now + self._state.faults.clock_offset()).replace(microsecond=0)),
+            "x-ms-request-id": guid(self._request_ids.getrandbits(128)),
             "x-ms-client-request-id": request.header("x-ms-client-request-id"),
         }
         return response.with_headers({name: value for name, value in tracking.items() if value})
@@ -231,6 +231,12 @@ class Sandbox:
             remaining[f"x-ms-ratelimit-remaining-tenant-{kind}"] = str(left)
         call = Call(request=request, parameters=parameters, caller=caller, now=now)
         return route.handler(self._state, call).with_headers(remaining)
+
+
+@lru_cache(maxsize=64)
+def _date(second: datetime) -> str:
+    """As HTTP writes it; many answers fall into one second."""
+    return format_datetime(second, usegmt=True)
 
 
 def _machine_of(path: str) -> str:

@@ -19,12 +19,21 @@ class Filter(msgspec.Struct, frozen=True):
     below: tuple[str, ...] | None = None
 
 
-def lookup(row: Json, path: str) -> object:
+def finder(path: str) -> Callable[[Json], object]:
     """A column or a member inside one, by dotted path; None where there is nothing."""
-    value: object = row
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+    column, *members = path.split(".")
+    if not members:
+        return lambda row: row.get(column)
+
+    def find(row: Json) -> object:
+        value = row.get(column)
+        for name in members:
+            if not isinstance(value, dict):
+                return None
+            value = value.get(name)
+        return value
+
+    return find
 
 
 def text_of(value: object) -> str:
@@ -42,10 +51,9 @@ def time_of(text: str) -> datetime | None:
 
 
 def reader(path: str) -> Callable[[Json], str]:
-    """What `lookup` and `text_of` make of this path."""
-    if "." in path:
-        return lambda row: text_of(lookup(row, path))
-    return lambda row: text_of(row.get(path))
+    """What is there, as Kusto compares it."""
+    find = finder(path)
+    return lambda row: text_of(find(row))
 
 
 def every(parts: Sequence[Filter]) -> Filter:
@@ -62,23 +70,27 @@ def either(parts: Sequence[Filter]) -> Filter:
     tests = [part.holds for part in parts]
     known = all(part.below is not None for part in parts)
     below = tuple(each for part in parts for each in part.below or ()) if known else None
-    return Filter(lambda row: any(test(row) for test in tests), below)
 
+    def holds(row: Json) -> bool:
+        for test in tests:  # noqa: SIM110 - half the time of a generator, over many rows
+            if test(row):
+                return True
+        return False
 
-def _same(left: str, right: str) -> bool:
-    return left.lower() == right.lower()
+    return Filter(holds, below)
 
 
 def _has(left: str, right: str) -> bool:
     """Kusto's `has`: the term stands alone between characters that are no letters or digits."""
-    return re.search(rf"(?<![a-z0-9]){re.escape(right.lower())}(?![a-z0-9])", left.lower()) is not None
+    return re.search(rf"(?<![a-z0-9]){re.escape(right)}(?![a-z0-9])", left) is not None
 
 
 OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
-    "=~": _same,
-    "!~": lambda left, right: not _same(left, right),
-    "startswith": lambda left, right: left.lower().startswith(right.lower()),
+    "=~": lambda left, right: left == right,
+    "!~": lambda left, right: left != right,
+    "startswith": lambda left, right: left.startswith(right),
     "has": _has,
     "!has": lambda left, right: not _has(left, right),
-    "contains": lambda left, right: right.lower() in left.lower(),
+    "contains": lambda left, right: right in left,
 }
+"""Of two texts in lower case: none of them looks at case."""

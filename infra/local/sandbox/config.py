@@ -1,6 +1,5 @@
 """What a sandbox is made from, and how long things take in it before the speed factor divides them."""
 
-import uuid
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from random import Random
@@ -68,10 +67,16 @@ class SandboxConfig(msgspec.Struct, frozen=True, kw_only=True):
 @lru_cache(maxsize=65536)
 def seeded_guid(seed: int, *words: str) -> str:
     """A guid that is the same for the same seed and words, shaped like a random one."""
-    bits = Random(":".join([str(seed), *words])).getrandbits(128)
-    return str(uuid.UUID(int=bits, version=4))
+    return guid(Random(":".join([str(seed), *words])).getrandbits(128))
 
 
+def guid(bits: int) -> str:
+    """Of 128 random bits, six of which give way to the marks of a random guid. Source: RFC 9562, version 4."""
+    text = f"{bits & ~(0xF << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+@lru_cache(maxsize=4096)
 def azure_time(moment: datetime) -> str:
     """RFC 3339 in UTC with seven digits, as Compute and HybridCompute write it."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "0Z"

@@ -56,7 +56,7 @@ def _scope(state: State, body: Json) -> set[str]:
 def _rows(state: State, seen: datetime, query: Query, scope: set[str]) -> list[Json]:
     """Of the table at least the rows that can come out: of most machines none is made."""
     machines = [machine for machine in state.machines if machine.spec.place.subscription in scope]
-    machines = [machine for machine in machines if query.may_touch(machine.spec.id.lower())]
+    machines = [machine for machine in machines if query.may_touch(machine.spec.folder)]
     table, tenant = query.table, state.estate.tenant
     if table == "resources":
         return [resource_row(machine, tenant) for machine in machines]

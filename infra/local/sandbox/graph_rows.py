@@ -31,6 +31,7 @@ COLUMNS = (
     "zones",
     "extendedLocation",
 )
+_NOTHING: Json = dict.fromkeys(COLUMNS)
 
 
 def resource_row(machine: Machine, tenant: str) -> Json:
@@ -74,19 +75,22 @@ def _patch_row(machine: Machine, tenant: str, report: InstallationReport, patch:
 
 def _row(machine: Machine, tenant: str, path: str, name: str, properties: Json) -> Json:
     """Rows of Arc machines carry the machine's id in lower case: Resource Graph is not consistent about case."""
-    own = machine.spec.id.lower() if machine.spec.is_arc else machine.spec.id
-    kinds = [part.lower() for part in path.split("/") if part.lower().endswith(("results", "patches"))]
-    head = {**_head(machine, tenant), "id": f"{own}/{path}", "name": name}
-    return {**head, "type": "/".join([machine.spec.type.lower(), *kinds]), "properties": properties}
+    own = machine.spec.folder if machine.spec.is_arc else machine.spec.id
+    kinds = [part for part in path.lower().split("/") if part.endswith(("results", "patches"))]
+    row = _head(machine, tenant)
+    row["id"], row["name"] = f"{own}/{path}", name
+    row["type"], row["properties"] = "/".join([row["type"], *kinds]), properties
+    return row
 
 
 def _head(machine: Machine, tenant: str) -> Json:
-    place = machine.spec.place
+    spec = machine.spec
+    place = spec.place
     return {
-        **dict.fromkeys(COLUMNS),
-        "id": machine.spec.id,
-        "name": machine.spec.name,
-        "type": machine.spec.type.lower(),
+        **_NOTHING,
+        "id": spec.id,
+        "name": spec.name,
+        "type": spec.type.lower(),
         "tenantId": tenant,
         "kind": "",
         "location": place.location,

@@ -36,6 +36,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     def header(self, name: str) -> str:
         """A header's value, matched without case; "" when absent."""
+        if name in self.headers:
+            return self.headers[name]
         wanted = name.lower()
         return next((value for key, value in self.headers.items() if key.lower() == wanted), "")
 

@@ -36,6 +36,8 @@ class Identity:
         self._key = key or new_key()
         self._config = config
         self._known: dict[str, Json] = {}
+        self._callers: dict[tuple[str, str], tuple[Caller, int]] = {}
+        """Whose requests carry this header, for this audience, and the second at which its token expires."""
         self.identity_header = seeded_guid(config.seed, "identity header")
 
     @property
@@ -48,7 +50,11 @@ class Identity:
 
     def caller(self, request: Request, now: datetime, audience: str = MANAGEMENT) -> Caller:
         """Whose request this is, with a token for this audience. Raises Refusal 401 in ARM's words."""
-        scheme, _, token = request.header("Authorization").partition(" ")
+        given = request.header("Authorization")
+        caller, expires = self._callers.get((given, audience), (None, 0))
+        if caller is not None and now.timestamp() < expires:
+            return caller
+        scheme, _, token = given.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise _refuse("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
         claims = self._claims(token.strip())
@@ -58,7 +64,9 @@ class Identity:
         if not any(_is_for(each, audience) for each in audiences):
             message = f"The access token has been obtained for wrong audience or resource '{claims['aud']}'."
             raise _refuse("InvalidAuthenticationTokenAudience", message)
-        return Caller(str(claims["oid"]), str(claims.get("name", "")))
+        caller = Caller(str(claims["oid"]), str(claims.get("name", "")))
+        self._callers[given, audience] = caller, claims["exp"]
+        return caller
 
     def openid_configuration(self) -> Response:
         base = f"{self._config.origin}/{self._config.tenant}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 from threading import Lock
 
 import msgspec
@@ -38,7 +39,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         return f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
 
 
-class Spec(msgspec.Struct, frozen=True, kw_only=True):
+class Spec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What a machine is. `kind` is Arc's own word, `AzureVM`, `Arc` for a plain server, `AzureLocalNode` for a node."""
 
     name: str
@@ -59,17 +60,22 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     rebooting: timedelta
     oversized: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def is_arc(self) -> bool:
         return self.kind != "AzureVM"
 
-    @property
+    @cached_property
     def type(self) -> str:
         return ARC_TYPE if self.is_arc else VM_TYPE
 
-    @property
+    @cached_property
     def id(self) -> str:
         return f"{self.place.group_id}/providers/{self.type}/{self.name}"
+
+    @cached_property
+    def folder(self) -> str:
+        """The id as rows of Resource Graph are searched by it: in lower case."""
+        return self.id.lower()
 
     @property
     def update_domain(self) -> int:

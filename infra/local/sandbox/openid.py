@@ -6,9 +6,14 @@ from infra.local.sandbox.config import SandboxConfig
 from infra.local.sandbox.http import Request, Response, json_response
 from infra.local.sandbox.identity import MANAGEMENT, Identity
 
+_OF_RESOURCES = ("/subscriptions", "/providers/")
+"""How the paths begin that most requests ask for."""
+
 
 def identity_answer(identity: Identity, config: SandboxConfig, request: Request, now: datetime) -> Response | None:
     """The answer of an identity endpoint; None when the path is none of them."""
+    if request.path.startswith(_OF_RESOURCES):
+        return None
     tenant = f"/{config.tenant}"
     called = (request.method.upper(), request.path.lower())
     match called:

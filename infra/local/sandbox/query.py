@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
-from infra.local.sandbox.condition import OPERATORS, Condition, Filter, either, every, lookup, reader, text_of, time_of
+from infra.local.sandbox.condition import OPERATORS, Condition, Filter, either, every, finder, reader, time_of
 from infra.local.sandbox.http import Json, Refusal
 
 _TOKEN = re.compile(r"\s*(?:'((?:[^'\\]|\\.)*)'|(in~|![A-Za-z]+|[A-Za-z_$][\w$.-]*|\d+|[=!<>~]+|\S))")
@@ -139,9 +139,9 @@ class _Parser:
         compare = OPERATORS.get(operator)
         if compare is None:
             raise refuse(f"the comparison '{operator}' is not served by this sandbox")
-        value = self._literal()
-        below = (value.lower(),) if (column, operator) == ("id", "startswith") else None
-        return Filter(lambda row: compare(read(row), value), below)
+        value = self._literal().lower()
+        below = (value,) if (column, operator) == ("id", "startswith") else None
+        return Filter(lambda row: compare(read(row).lower(), value), below)
 
     def _since(self) -> Condition:
         """`todatetime(column) >= todatetime('...')`: what is no time compares as false, as Kusto's null does."""
@@ -153,14 +153,16 @@ class _Parser:
         self._expect(")")
         if wanted is None:
             raise refuse("'todatetime' needs a time")
-        return lambda row: (seen := time_of(text_of(lookup(row, column)))) is not None and seen >= wanted
+        read = reader(column)
+        return lambda row: (seen := time_of(read(row))) is not None and seen >= wanted
 
     def _project(self) -> Stage:
         chosen = dict([self._projected()])
         while self._skip(","):
             chosen |= [self._projected()]
         self._columns = tuple(chosen)
-        return Stage(lambda rows: [{name: lookup(row, path) for name, path in chosen.items()} for row in rows])
+        finders = [(name, finder(path)) for name, path in chosen.items()]
+        return Stage(lambda rows: [{name: find(row) for name, find in finders} for row in rows])
 
     def _projected(self) -> tuple[str, str]:
         """`column` or `alias = column`; a member without alias is named by its path joined with `_`."""
@@ -180,7 +182,7 @@ class _Parser:
 
         def run(rows: list[Json]) -> list[Json]:
             for column, descending in reversed(keys):
-                rows = sorted(rows, key=lambda row: text_of(lookup(row, column)), reverse=descending)
+                rows = sorted(rows, key=reader(column), reverse=descending)
             return rows
 
         return Stage(run)

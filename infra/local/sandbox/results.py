@@ -1,5 +1,6 @@
 """Azure's result bodies of assessments and installations: VM with patch lists, Arc with counts, and the summaries."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from infra.local.sandbox.config import azure_time
@@ -100,7 +101,8 @@ def patch_status(assessment: AssessmentReport | None, installation: Installation
 
 def counts(pending: Sequence[PendingUpdate]) -> Json:
     """availablePatchCountByClassification, every member present."""
-    return {name: sum(update.classification == word for update in pending) for word, name in COUNT_NAMES.items()}
+    found = Counter(update.classification for update in pending)
+    return {name: found[word] for word, name in COUNT_NAMES.items()}
 
 
 def counters(report: InstallationReport) -> Json:
