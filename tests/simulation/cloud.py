@@ -43,8 +43,7 @@ class LightResponse:
 
     def __init__(self, answer: Response) -> None:
         self.status_code = answer.status
-        self.headers = {name.lower(): value for name, value in answer.headers.items()}
-        self.headers = _Headers(self.headers)
+        self.headers = _Headers({name.lower(): value for name, value in answer.headers.items()})
         self.reason = ""
         self._body = answer.body
 

@@ -1,6 +1,6 @@
 """What goes wrong at a step, drawn by the seed: crashes before and after, errors with and without effect, delays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
@@ -8,9 +8,9 @@ import requests
 from azure.core.exceptions import HttpResponseError, ServiceResponseError
 
 from shared.cloud.azure import READ_TIMEOUT
-from shared.store.table import Conflict
+from shared.store.table import Change, Conflict, Merge
 from tests.simulation.steps import Act, Crash, Hub, Order, Step
-from tests.simulation.tables import TableAccount
+from tests.simulation.tables import Changes, TableAccount
 from tests.simulation.wire import NeverConnected, error_response
 
 LONGEST_FLIGHT = 20.0
@@ -160,11 +160,10 @@ class Faults:
 
     def _stale(self, step: Step) -> Fault:
         """Somebody else wrote every row of the transaction meanwhile, to the same values."""
-        partition, _, changes = step.about.partition(": ")
 
         def order(act: Act) -> Any:  # noqa: ANN401
-            for change in changes.split(", "):
-                self._tables.touch(step.place, partition, change.partition(" ")[2])
+            for change in _changes(step):
+                self._tables.touch(step.place, change.row.partition, change.row.key)
             return act()
 
         return Fault("rows touched by somebody else", order)
@@ -172,7 +171,11 @@ class Faults:
 
 def _is_guarded(step: Step) -> bool:
     """Whether the write can conflict at all; a Merge never does."""
-    return any(word in step.about for word in ("Insert ", "Replace ", "Delete "))
+    return any(not isinstance(change, Merge) for change in _changes(step))
+
+
+def _changes(step: Step) -> Sequence[Change]:
+    return step.about.all if isinstance(step.about, Changes) else ()
 
 
 def _throttled(seconds: int) -> Fault:

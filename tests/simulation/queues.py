@@ -37,6 +37,8 @@ class QueueAccount:
         self._hidden: list[tuple[float, int, Stored]] = []
         self.visible: list[Stored] = []
         """Unordered: queues promise no order."""
+        self.next_at = float("inf")
+        """When the next hidden message shows."""
 
     @property
     def length(self) -> int:
@@ -44,11 +46,6 @@ class QueueAccount:
 
     def length_of(self, queue: str) -> int:
         return self._lengths[queue]
-
-    @property
-    def next_at(self) -> float:
-        """When the next hidden message shows."""
-        return self._hidden[0][0] if self._hidden else float("inf")
 
     def put(self, queue: str, text: str, delay: float) -> Stored:
         self._count += 1
@@ -63,6 +60,7 @@ class QueueAccount:
         if stored in self.visible:
             self.visible.remove(stored)
         heapq.heappush(self._hidden, (stored.visible_at, stored.number, stored))
+        self.next_at = self._hidden[0][0]
 
     def surface(self) -> list[Stored]:
         """What can be received now."""
@@ -70,6 +68,7 @@ class QueueAccount:
             at, _, stored = heapq.heappop(self._hidden)
             if not stored.gone and at == stored.visible_at:  # else it was hidden again, for longer
                 self.visible.append(stored)
+        self.next_at = self._hidden[0][0] if self._hidden else float("inf")
         return self.visible
 
     def take(self, stored: Stored, seconds: float) -> Stored:
@@ -88,6 +87,17 @@ class QueueAccount:
             self.visible.remove(stored)
 
 
+class _Sending(msgspec.Struct, frozen=True):
+    """What a send is about."""
+
+    queue: str
+    text: str
+    wait: int
+
+    def __str__(self) -> str:
+        return f"{self.queue} {self.text} in {self.wait} s"
+
+
 class TwinQueues(Queues):
     """What the app sees of the queues. Every verb is one I/O step."""
 
@@ -100,7 +110,7 @@ class TwinQueues(Queues):
 
     def send_text(self, queue: str, text: str, delay: int = 0) -> None:
         wait = max(0, min(delay, LONGEST_DELAY))
-        step = Step("queue", "send", f"{queue} {text} in {wait} s")
+        step = Step("queue", "send", _Sending(queue, text, wait))
         self._hub.io(step, lambda: self._account.put(queue, text, wait))
 
     def length(self, queue: str) -> int:

@@ -8,7 +8,7 @@ from tests.simulation.clock import WorldClock
 from tests.simulation.faults import Fault, Faults, crash_after, crash_before
 from tests.simulation.plan import ASLEEP, FROZEN, LATE, REFUSED, THROTTLED
 from tests.simulation.queues import QueueAccount, Stored
-from tests.simulation.steps import Act, Hub, Invocation
+from tests.simulation.steps import Act, Hub, Invocation, Step
 from tests.simulation.story import Story
 
 STEP_SECONDS = 0.02
@@ -40,8 +40,8 @@ class Scheduler:
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = 0
         self._forced: set[int] = set()
-        self._targets: dict[str, set[str]] = {}
-        """Where this seed wants something to go wrong: sides by `function place.verb`."""
+        self._targets: dict[tuple[str, str, str], set[str]] = {}
+        """Where this seed wants something to go wrong: sides by function, place and verb."""
         self.ready: list[Invocation] = []
         self.alive: set[Invocation] = set()
         self.story = Story(clock.start)
@@ -64,8 +64,9 @@ class Scheduler:
         """`function place.verb side`, as plan.py draws them; nowhere else any more."""
         self._targets.clear()
         for target in targets:
-            place, _, side = target.rpartition(" ")
-            self._targets.setdefault(place, set()).add(side)
+            function, step, side = target.split(" ")
+            place, _, verb = step.partition(".")
+            self._targets.setdefault((function, place, verb), set()).add(side)
 
     def start(self, function: str, instance: str, work: Act, after: Callable[[Invocation], None]) -> Invocation:
         """A new invocation; `after` is called at its end."""
@@ -99,9 +100,10 @@ class Scheduler:
                 self._wait()
 
     def _bring_up_to_date(self) -> None:
-        while self._later and self._later[0][0] <= self._clock.seconds:
-            heapq.heappop(self._later)[2]()
-        if self._queues.next_at <= self._clock.seconds:
+        later, clock = self._later, self._clock
+        while later and later[0][0] <= clock.seconds:
+            heapq.heappop(later)[2]()
+        if self._queues.next_at <= clock.seconds:
             self._queues.surface()
 
     def _wait(self) -> None:
@@ -125,13 +127,13 @@ class Scheduler:
         self._resume(invocation, fault)
 
     def _resume(self, invocation: Invocation, fault: Fault | None) -> None:
-        before = invocation.step
-        self.story.tell(self.now, invocation, fault.name if fault else "", before)
-        self._hub.resume(invocation, fault.order if fault else None)
+        name, order = (fault.name, fault.order) if fault else ("", None)
+        self.story.tell(self._clock.seconds, invocation, name, invocation.step)
+        self._hub.resume(invocation, order)
         if invocation.over:
             self._ended(invocation)
-        elif invocation.step is not None and invocation.step.place == "time":
-            self._sleep(invocation, float(invocation.step.about))
+        elif (step := invocation.step) is not None and step.place == "time":
+            self._sleep(invocation, float(str(step.about)))
         else:
             self.ready.append(invocation)
 
@@ -155,7 +157,9 @@ class Scheduler:
         if step is None or invocation.number in self._forced:
             self._forced.discard(invocation.number)
             return None
-        fault = self._targeted(invocation) or self._outage(invocation)
+        fault = self._targeted(invocation, step) if self._targets else None
+        if fault is None and step.place in self.down:
+            fault = self._faults.outage(step)
         if fault is None and self.rate and self._random.random() < self.rate:
             fault = self._faults.draw(step)
         if fault is None:
@@ -167,11 +171,8 @@ class Scheduler:
             self.story.tell(self.now, invocation, fault.name, step)
         return fault
 
-    def _targeted(self, invocation: Invocation) -> Fault | None:
-        step = invocation.step
-        if not self._targets or step is None:
-            return None
-        sides = self._targets.get(f"{invocation.function} {step.place}.{step.verb}")
+    def _targeted(self, invocation: Invocation, step: Step) -> Fault | None:
+        sides = self._targets.get((invocation.function, step.place, step.verb))
         if not sides:
             return None
         for side, fault in self._aims.items():
@@ -179,10 +180,6 @@ class Scheduler:
                 sides.discard(side)
                 return fault()
         return None
-
-    def _outage(self, invocation: Invocation) -> Fault | None:
-        step = invocation.step
-        return self._faults.outage(step) if self.down and step and step.place in self.down else None
 
     def _note_crash(self, invocation: Invocation, side: str) -> None:
         if invocation.step is not None:

@@ -1,8 +1,9 @@
 """Invocations that stop at every I/O step, so that somebody else decides what happens next."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
+import msgspec
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
 _T = TypeVar("_T")
@@ -16,12 +17,15 @@ class Crash(BaseException):
     """The worker is gone: nothing of the app may catch this."""
 
 
-class Step(NamedTuple):
-    """One I/O step: `place` is a table, `queue`, `arm` or `time`; `verb` what is done there; `about` to what."""
+class Step(msgspec.Struct, frozen=True):
+    """One I/O step: `place` is a table, `queue`, `arm` or `time`; `verb` what is done there; `about` to what.
+
+    `about` is put into words only when somebody reads the story: most steps nobody ever reads of.
+    """
 
     place: str
     verb: str
-    about: str
+    about: object
 
 
 class Invocation:
@@ -36,30 +40,16 @@ class Invocation:
         self.failure: Exception | None = None
         self.answer: object = None
         self.after: Callable[[Invocation], None] = lambda _: None
+        self.fiber = greenlet(self._run)
+        self.dying = False
+        self.over = False
         self._work = work
-        self._fiber = greenlet(self._run)
-        self._dying = False
-
-    @property
-    def over(self) -> bool:
-        return bool(self._fiber.dead)
-
-    def go_on(self, order: Order | None) -> None:
-        """Up to its next step, or to its end."""
-        self.step = self._fiber.switch(order)
 
     def stop(self) -> None:
         """Dies where it stands, before the step it waits at."""
-        self.crashed = self._dying = True
-        if self._fiber:  # a fiber that never started has nothing to unwind
-            self._fiber.throw(Crash)
-
-    def wait(self, main: greenlet, step: Step) -> Order | None:
-        """Called inside: hand the step out and wait for the order."""
-        if self._dying:
-            raise Crash
-        order: Order | None = main.switch(step)
-        return order
+        self.crashed = self.dying = True
+        if self.fiber:  # a fiber that never started has nothing to unwind
+            self.fiber.throw(Crash)
 
     def _run(self, order: Order | None) -> None:
         try:
@@ -68,6 +58,7 @@ class Invocation:
             self.crashed = True
         except Exception as failure:  # noqa: BLE001 - recorded: whoever started the invocation judges it
             self.failure = failure
+        self.over = True
 
 
 class Hub:
@@ -78,10 +69,13 @@ class Hub:
         self.current: Invocation | None = None
 
     def io(self, step: Step, act: Callable[[], _T]) -> _T:
-        """Do it, or what is ordered instead."""
-        if self.current is None:
+        """Hand the step out, wait for the order, and do the step, or what is ordered instead."""
+        current = self.current
+        if current is None:
             return act()
-        order = self.current.wait(self._main, step)
+        if current.dying:
+            raise Crash
+        order: Order | None = self._main.switch(step)
         if order is None:
             return act()
         answer: _T = order(act)
@@ -89,12 +83,13 @@ class Hub:
 
     def pause(self, seconds: float) -> None:
         """Simulated time passes for the current invocation."""
-        self.io(Step("time", "pause", str(seconds)), lambda: None)
+        self.io(Step("time", "pause", seconds), lambda: None)
 
     def resume(self, invocation: Invocation, order: Order | None = None) -> None:
+        """Up to its next step, or to its end."""
         self.current = invocation
         try:
-            invocation.go_on(order)
+            invocation.step = invocation.fiber.switch(order)
         finally:
             self.current = None
 

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from datetime import datetime, timedelta
-from typing import NamedTuple
+
+import msgspec
 
 from tests.simulation.steps import Invocation, Step
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True):
     """`what` is a fault, an end, or "" for a step that was done as it should be."""
 
     at: float
@@ -42,7 +43,7 @@ class Story:
 def _touches(line: Line, about: str) -> bool:
     if not about:
         return True
-    return about in line.what.lower() or (line.step is not None and about in line.step.about.lower())
+    return about in line.what.lower() or (line.step is not None and about in str(line.step.about).lower())
 
 
 def _told(start: datetime, line: Line) -> str:

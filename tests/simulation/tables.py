@@ -1,7 +1,11 @@
 """The twin of Table Storage: the six verbs of shared/store/table.py over dictionaries, its conflicts and limits."""
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
+import msgspec
 from azure.core.exceptions import ResourceNotFoundError
 from msgspec.structs import replace
 
@@ -10,6 +14,26 @@ from tests.simulation.steps import Hub, Step
 
 Watch = Callable[[str, Row | None, Row | None], None]
 """Told of every committed change: table, row before, row after."""
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What a write or a transaction is about."""
+
+    all: Sequence[Change]
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{type(change).__name__} {change.row.key}" for change in self.all)
+        return f"{self.all[0].row.partition}: {parts}"
+
+
+class _Key(msgspec.Struct, frozen=True):
+    """What a read of one row is about."""
+
+    partition: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.partition} {self.key}"
 
 
 class _Stored:
@@ -23,6 +47,7 @@ class _Stored:
 
 
 _Partition = dict[str, _Stored]
+_GUARDED = (Replace, Delete)
 
 
 class TableAccount:
@@ -32,6 +57,8 @@ class TableAccount:
         self._tables: dict[str, dict[str, _Partition]] = {}
         self._etags = 0
         self._watch = watch
+        self.changes: Counter[str] = Counter()
+        """Changes committed so far, by table."""
 
     def ensure(self, table: str) -> None:
         self._tables.setdefault(table, {})
@@ -63,6 +90,7 @@ class TableAccount:
         partition = self.partitions(table).setdefault(changes[0].row.partition, {})
         for change in changes:
             self._ensure_possible(partition, change)
+        self.changes[table] += len(changes)
         return [self._apply(table, partition, change) for change in changes]
 
     def touch(self, table: str, partition: str, key: str) -> None:
@@ -75,7 +103,7 @@ class TableAccount:
         stored, row = partition.get(change.row.key), change.row
         if isinstance(change, Insert) and stored is not None:
             raise Conflict(f"EntityAlreadyExists: {row.key}")
-        if isinstance(change, Replace | Delete) and (stored is None or (row.etag and stored.etag != row.etag)):
+        if isinstance(change, _GUARDED) and (stored is None or (row.etag and stored.etag != row.etag)):
             raise Conflict(f"UpdateConditionNotSatisfied: {row.key}")
 
     def _apply(self, table: str, partition: _Partition, change: Change) -> str:
@@ -108,7 +136,7 @@ class TwinTable(Table):
         self._account.ensure(self._name)
 
     def get(self, partition: str, key: str, only: Sequence[str] = ()) -> Row | None:
-        found = self._hub.io(Step(self._name, "get", f"{partition} {key}"), lambda: self._get(partition, key))
+        found = self._hub.io(Step(self._name, "get", _Key(partition, key)), partial(self._get, partition, key))
         return _chosen(found, only) if found else None
 
     def page(
@@ -121,21 +149,22 @@ class TwinTable(Table):
     def scan(self, partition: str, first: str = "", before: str = "") -> Iterator[Row]:
         """One page holds all that a simulation has; it is read when the first row is."""
         step = Step(self._name, "scan", partition)
-        yield from self._hub.io(step, lambda: self._range(partition, first, before))
+        yield from self._hub.io(step, partial(self._range, partition, first, before))
 
     def write(self, change: Change) -> str:
-        check([change])
-        step = Step(self._name, "write", _said([change]))
+        changes = (change,)
+        check(changes)
+        step = Step(self._name, "write", Changes(changes))
         if isinstance(change, Delete) and not change.row.etag:
-            return self._hub.io(step, lambda: self._delete_whatever(change))
-        return self._hub.io(step, lambda: self._account.commit(self._name, [change])[0])
+            return self._hub.io(step, partial(self._delete_whatever, change))
+        return self._hub.io(step, partial(self._account.commit, self._name, changes))[0]
 
     def transact(self, changes: Sequence[Change]) -> list[str]:
         if not changes:
             return []
         check(changes)
-        step = Step(self._name, "transact", _said(changes))
-        return self._hub.io(step, lambda: self._account.commit(self._name, changes))
+        step = Step(self._name, "transact", Changes(changes))
+        return self._hub.io(step, partial(self._account.commit, self._name, changes))
 
     def _get(self, partition: str, key: str) -> Row | None:
         stored = self._account.partitions(self._name).get(partition, {}).get(key)
@@ -143,8 +172,9 @@ class TwinTable(Table):
 
     def _range(self, partition: str, first: str, before: str) -> list[Row]:
         rows = self._account.partitions(self._name).get(partition, {})
-        keys = sorted(key for key in rows if key >= first and (not before or key < before))
-        return [self._account.row(partition, key, rows[key]) for key in keys]
+        keys = sorted(rows)
+        start, end = bisect_left(keys, first), bisect_left(keys, before) if before else len(keys)
+        return [self._account.row(partition, key, rows[key]) for key in keys[start:end]]
 
     def _delete_whatever(self, change: Delete) -> str:
         try:
@@ -155,8 +185,3 @@ class TwinTable(Table):
 
 def _chosen(row: Row, only: Sequence[str]) -> Row:
     return replace(row, values={name: row.values[name] for name in row.values if name in only}) if only else row
-
-
-def _said(changes: Sequence[Change]) -> str:
-    parts = ", ".join(f"{type(change).__name__} {change.row.key}" for change in changes)
-    return f"{changes[0].row.partition}: {parts}"

@@ -109,12 +109,18 @@ class WindowWorld(World):
         super().run()
 
     def open_ends(self) -> Iterator[str]:
-        if self.clock.seconds < max(edit.at for edit in self.window.edits) + 1:
+        if self._is_edited_later():
             yield "an edit is to come"
         yield from (f"in flight: {row.partition}" for row in self.tables.rows("operations", "inflight"))
         yield from (f"agenda: {row.key}" for row in self.tables.rows("agenda"))
         known = {*self.watch.runs, *(run_id(CONFIGURATION, start) for start in self.certain())}
         yield from (f"open run: {run}" for run in sorted(known) if not self._is_closed(run))
+
+    def _is_edited_later(self) -> bool:
+        return self.clock.seconds < max(edit.at for edit in self.window.edits) + 1
+
+    def _stand(self) -> tuple[int, ...]:
+        return (*super()._stand(), self._is_edited_later())
 
     def starts(self) -> dict[str, datetime]:
         """Every window that any version has: its run, and when it opens by hand."""
