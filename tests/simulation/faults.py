@@ -109,6 +109,11 @@ class Faults:
         seconds = self._random.uniform(65, 330)
         return Fault(f"done, then frozen for {seconds:.0f} s", self._then(seconds))
 
+    def met(self) -> Fault:
+        """As long as another needs to come to the same row."""
+        seconds = self._random.uniform(0.5, 6)
+        return Fault(f"delivered again, delayed by {seconds:.0f} s", delay=seconds)
+
     def late_refusal(self) -> Fault:
         """Busy, said so late that the run has taken its next step meanwhile."""
         seconds = self._random.uniform(12, 25)

@@ -46,7 +46,10 @@ class Host:
         """Every message that was moved to a poison queue."""
         self.surprises: list[str] = []
         """Failures that no fault explains."""
+        self._under_way: dict[int, Stored] = {}
+        """Messages that are being handled, by the number of their invocation."""
         scheduler.on_message = self.deliver
+        scheduler.on_meeting = self._deliver_again
 
     def start_timers(
         self,
@@ -77,8 +80,9 @@ class Host:
         if twice:
             self._scheduler.story.fault("delivered twice")
         instance = self._any()
-        self._start(function_of(stored.queue), instance, lambda: instance.receive(stored.queue, stored.text),
-                    lambda invocation: self._delivered(stored, invocation))  # fmt: skip
+        started = self._start(function_of(stored.queue), instance, lambda: instance.receive(stored.queue, stored.text),
+                              lambda invocation: self._delivered(stored, invocation))  # fmt: skip
+        self._under_way[started.number] = stored
 
     def replay(self, queue: str, message: str) -> None:
         """An operator puts a parked message back."""
@@ -88,16 +92,23 @@ class Host:
     def _any(self) -> Instance:
         return self._random.choice(list(self._instances.values()))
 
-    def _start(self, function: str, instance: Instance, work: Act, after: object = None) -> None:
+    def _deliver_again(self, invocation: Invocation) -> None:
+        """The message shows again while it is being handled, as queues allow."""
+        stored = self._under_way.get(invocation.number)
+        if stored is not None and not stored.gone:
+            self._queues.hide(stored, 0.0)
+
+    def _start(self, function: str, instance: Instance, work: Act, after: object = None) -> Invocation:
         def ended(invocation: Invocation) -> None:
             if invocation.failure and not _is_expected(invocation.failure):
                 self.surprises.append(f"{function} #{invocation.number}: {invocation.failure!r}")
             if callable(after):
                 after(invocation)
 
-        self._scheduler.start(function, instance.name, work, ended)
+        return self._scheduler.start(function, instance.name, work, ended)
 
     def _delivered(self, stored: Stored, invocation: Invocation) -> None:
+        del self._under_way[invocation.number]
         if not invocation.crashed and invocation.failure is None:
             self._queues.delete(stored)
         elif stored.gone or stored.visible_at <= self._scheduler.now:

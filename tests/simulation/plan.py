@@ -19,6 +19,9 @@ LATE = "late"
 ASLEEP, FROZEN, THROTTLED, REFUSED = "asleep", "frozen", "throttled", "refused"
 """Sides of points at which the worker stands still for minutes, before the step or after it, and at which Azure answers
 429 or 409."""
+MET = "met"
+"""Side of a point at which the worker stands still for seconds and its message is delivered once more meanwhile: both
+come to the same row."""
 _AIMED_COMMON, _AIMED_RARE = 0.09, 0.45
 """How often a seed aims at a common or a rare crash point."""
 _PATHS = (
@@ -35,6 +38,8 @@ _PATHS = (
     "run_advance operations.write before",  # where the sleeper made no claim
     "run_advance operations.write after",
     f"inventory_sweep arm.graph {THROTTLED}",  # to a sweep that sends itself again
+    f"assessment_start operations.write {MET}",  # where only the row's ETag keeps a second request from leaving
+    f"installation_start operations.write {MET}",
 )
 """What must go wrong for the app to come to ways of its own that it seldom takes."""
 _AIMED_PATHS = 0.8

@@ -6,7 +6,7 @@ from random import Random
 
 from tests.simulation.clock import WorldClock
 from tests.simulation.faults import Fault, Faults, crash_after, crash_before
-from tests.simulation.plan import ASLEEP, FROZEN, LATE, REFUSED, THROTTLED
+from tests.simulation.plan import ASLEEP, FROZEN, LATE, MET, REFUSED, THROTTLED
 from tests.simulation.queues import QueueAccount, Stored
 from tests.simulation.steps import Act, Hub, Invocation, Step
 from tests.simulation.story import Story
@@ -36,6 +36,7 @@ class Scheduler:
             FROZEN: faults.frozen,
             THROTTLED: faults.throttled,
             REFUSED: faults.refused,
+            MET: faults.met,
         }
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = 0
@@ -49,6 +50,7 @@ class Scheduler:
         self.down: set[str] = set()
         """Places that are down."""
         self.on_message: Callable[[Stored], None] = lambda _: None
+        self.on_meeting: Callable[[Invocation], None] = lambda _: None
         self.on_crash: Callable[[str, str, str, str], None] = lambda *_: None
 
     @property
@@ -178,6 +180,8 @@ class Scheduler:
         for side, fault in self._aims.items():
             if side in sides and self._random.random() < AIM:
                 sides.discard(side)
+                if side == MET:
+                    self.on_meeting(invocation)
                 return fault()
         return None
 

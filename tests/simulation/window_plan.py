@@ -25,6 +25,8 @@ LATER = 3
 GOOD_DAYS, FAULTY_DAYS = 0.12, 0.055
 """Seeds in which nobody interferes and only sound machines are in scope: their runs can end well. And those in
 which Azure shows nothing any more."""
+MEETING = 0.1
+"""Days on which a cancel and a step of the run meet."""
 AWAY = ("poweredOff", "deallocated", "disconnected")
 TROUBLES = ("unsent", "unsent", "unsent", "throttled", "throttled", "busy", "refused", "refused", "refused")
 """How Azure, or the way to it, meets every start of one machine."""
@@ -65,6 +67,7 @@ class WindowPlan(msgspec.Struct, frozen=True, kw_only=True):
     threshold: int
     planned: bool  # assessments of everything fall into the window
     cancels: tuple[float, ...] = ()
+    meets: bool = False  # a cancel comes while the run takes a step that it has not written yet
     closes: tuple[float, ...] = ()  # an operator closes the run
     releases: tuple[float, ...] = ()  # an operator releases an operation of the troubled machine
     troubles: dict[str, str] = {}  # machine id, lower case: one of TROUBLES
@@ -123,6 +126,7 @@ def _disturbed(random: Random, plan: WindowPlan, fleet: list[Target]) -> WindowP
             *_instants(random, 0.12, OPENING - 240, OPENING + 200),
             *_instants(random, 0.12, OPENING + 2, OPENING + 25),  # while permits are given
         ),
+        meets=random.random() < MEETING,
         closes=_instants(random, 0.08, OPENING - 30, OPENING + 90),
         releases=_instants(random, 0.8, OPENING + 5, OPENING + 60) if troubles else (),
         troubles=troubles,

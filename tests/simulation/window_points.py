@@ -3,7 +3,7 @@
 A step that is named here and no longer taken, or taken and not named, fails the simulation of windows.
 """
 
-from tests.simulation.plan import ASLEEP, FROZEN, LATE
+from tests.simulation.plan import ASLEEP, FROZEN, LATE, MET
 from tests.simulation.points import named
 
 COMMON = named(
@@ -53,6 +53,8 @@ PATHS = (
     f"installation_start arm.installPatches {LATE}",  # to `running -> permitted`
     f"installation_start run.get {ASLEEP}",  # past a permit
     f"installation_start operations.write {FROZEN}",  # past a permit, ready to send
+    f"installation_start operations.write {MET}",  # where only the row's ETag keeps a second request from leaving
+    f"run_advance run.transact {MET}",  # the same of permits beside a cancel
 )
 """What must go wrong for a run to come to ways of its own that it seldom takes."""
 _SHARES = {

@@ -87,6 +87,8 @@ class WindowWorld(World):
         self.wire.troubles = self.window.troubles
         self.refused: list[str] = []
         """What clients were refused, as `function code`."""
+        self._deliver_again = self.scheduler.on_meeting
+        self.scheduler.on_meeting = self._meet
         self.watch.on_first = lambda: self.scheduler.at(self.clock.seconds, self._assign)
 
     def run(self) -> None:
@@ -172,6 +174,11 @@ class WindowWorld(World):
         else:
             body = edit.version.body()
             self._client("configuration_put", lambda each: each.configuration_put(CONFIGURATION, body))
+
+    def _meet(self, invocation: Invocation) -> None:
+        self._deliver_again(invocation)
+        if self.window.meets and invocation.function == "run_advance":
+            self._cancel(self.night.opens[0])
 
     def _cancel(self, start: datetime) -> None:
         self._client("run_cancel", lambda each: each.run_cancel(CONFIGURATION, start))
