@@ -7,7 +7,8 @@ import selectors
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from itertools import islice
 from typing import NamedTuple
@@ -22,8 +23,12 @@ from tests.simulation.world import Parts
 AT_ONCE = os.cpu_count() or 2
 LONGEST_LIFE = 60.0
 """Seconds after which the seeds of one process are taken to hang; one needs a tenth of a second."""
+HANGS = 15.0
+"""The same for an app without one of its guards, which may never come to an end."""
 TOGETHER = 4
 """Seeds that one process lives: a fork, and the copies of all memory that Python touches, cost a tenth of a seed."""
+ITSELF = "the simulation itself"
+"""Said of a seed that raised or hung, in place of a law."""
 WARMING = (7, 8)
 """Seeds lived before the first fork, one of them through the SDK: what Python and libraries make at first use (lazy
 imports, caches of types and patterns, specialised bytecode) is then made once, not in every child."""
@@ -59,10 +64,13 @@ class Runner:
         self._at_once = at_once
         _warm_up()
 
-    def run(self, seeds: Seeds, go_on: Callable[[], bool]) -> Iterator[Outcome]:
-        """Outcomes as they come, until the seeds are used up or `go_on` says no; then those still under way."""
+    def run(self, seeds: Seeds, go_on: Callable[[], bool]) -> Generator[Outcome]:
+        """Outcomes as they come, until the seeds are used up or `go_on` says no; then those still under way.
+
+        Closed before that, it ends those that are.
+        """
         children: dict[int, _Child] = {}
-        with selectors.DefaultSelector() as ready:
+        with selectors.DefaultSelector() as ready, _ended(children):
             while True:
                 while len(children) < self._at_once and go_on() and (together := list(islice(seeds, TOGETHER))):
                     fd, child = self._fork(together)
@@ -103,7 +111,20 @@ class Runner:
         try:
             return self._live(seed, template, self._parts)
         except BaseException:  # noqa: BLE001 - recorded: the parent shows it as this seed's outcome
-            return Outcome(seed=seed, broken=[Broken("the simulation itself", traceback.format_exc())])
+            return Outcome(seed=seed, broken=[Broken(ITSELF, traceback.format_exc())])
+
+
+def first_broken(outcomes: Generator[Outcome]) -> tuple[int, str]:
+    """After how many seeds which law broke first, "" when none did; those under way are ended.
+
+    A seed that hangs or raises has noticed nothing: an app without one of its guards may never come to an end.
+    """
+    lived = 0
+    with closing(outcomes):
+        for lived, outcome in enumerate(outcomes, 1):
+            if laws := [each.law for each in outcome.broken if each.law != ITSELF]:
+                return lived, laws[0]
+    return lived, ""
 
 
 def _has_ended(fd: int, child: _Child) -> bool:
@@ -119,7 +140,19 @@ def _outcomes(fd: int, child: _Child) -> Iterator[Outcome]:
     *said, _ = bytes(child.said).split(b"\n")  # what follows the last line's end was cut short
     yield from (msgspec.json.decode(line, type=Outcome) for line in said)
     for seed in child.seeds[len(said) :]:
-        yield Outcome(seed=seed, broken=[Broken("the simulation itself", "the process ended without a word")])
+        yield Outcome(seed=seed, broken=[Broken(ITSELF, "the process ended without a word")])
+
+
+@contextmanager
+def _ended(children: dict[int, _Child]) -> Iterator[None]:
+    """None of them outlives the block."""
+    try:
+        yield
+    finally:
+        for fd, child in children.items():
+            os.close(fd)
+            os.kill(child.pid, signal.SIGKILL)
+            os.waitpid(child.pid, 0)
 
 
 def _end_hanging(children: dict[int, _Child], patience: float) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.report import simulation_report
-from tests.simulation.runner import Runner
+from tests.simulation.runner import HANGS, Runner, first_broken
 from tests.simulation.world import Parts
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -41,13 +41,4 @@ def test_a_guard_taken_out_is_noticed(name: str, pytestconfig: pytest.Config) ->
 def _caught(parts: Parts) -> tuple[int, str]:
     """After how many fresh seeds which law broke first; no law when none did."""
     first = int(time.time()) * SEEDS_FOR_A_MUTANT
-    seeds = iter(range(first, first + SEEDS_FOR_A_MUTANT))
-    lived, laws = 0, list[str]()
-
-    def go_on() -> bool:
-        return not laws
-
-    for outcome in Runner(parts).run(seeds, go_on):
-        lived += 1
-        laws.extend(broken.law for broken in outcome.broken)
-    return lived, laws[0] if laws else ""
+    return first_broken(Runner(parts, patience=HANGS).run(iter(range(first, first + SEEDS_FOR_A_MUTANT)), lambda: True))

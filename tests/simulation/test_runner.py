@@ -4,9 +4,10 @@ import os
 
 import pytest
 
+from tests.simulation.evidence import Broken
 from tests.simulation.outcome import Outcome
 from tests.simulation.plan import TEMPLATES
-from tests.simulation.runner import TOGETHER, Runner
+from tests.simulation.runner import TOGETHER, Runner, first_broken
 from tests.simulation.template import Template
 from tests.simulation.world import Parts
 
@@ -36,3 +37,17 @@ def test_two_seeds_of_one_fleet_never_share_a_process() -> None:
     assert TOGETHER <= TEMPLATES
     with pytest.raises(ValueError, match="cannot live in one process"):
         _whys(range(0, 2 * TEMPLATES, TEMPLATES))
+
+
+def _hanging(seed: int, template: Template, parts: Parts) -> Outcome:
+    """All but the first few hang; the second says that a law broke."""
+    while seed >= TOGETHER:
+        pass
+    return Outcome(seed=seed, broken=[Broken("a law", "broke")] if seed == 1 else [])
+
+
+def test_the_first_broken_law_is_told_at_once_and_nobody_goes_on() -> None:
+    runner = Runner(living=_hanging, at_once=2)
+    assert first_broken(runner.run(iter(range(2 * TOGETHER)), lambda: True)) == (2, "a law")
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.simulation.campaign import run_campaign
 from tests.simulation.report import simulation_report
+from tests.simulation.runner import HANGS, first_broken
 from tests.simulation.window_coverage import WindowCoverage
 from tests.simulation.window_mutants import MUTANTS
 from tests.simulation.windows import windows_runner
@@ -13,10 +14,6 @@ from tests.simulation.world import Parts
 
 SHARE = 6.0
 """Seconds of fresh seeds here; what must be met how often is judged by the whole share (test_proof.py)."""
-ITSELF = "the simulation itself"
-"""Said of a seed that hangs: no law has noticed anything."""
-HANGS = 15.0
-"""Seconds; an app without one of its guards may never come to an end."""
 SEEDS_FOR_A_MUTANT = 600
 """As many as a minute lives: a mutant that passes them would pass."""
 
@@ -38,8 +35,6 @@ def test_a_guard_taken_out_is_noticed(name: str, pytestconfig: pytest.Config) ->
 
 def _caught(parts: Parts) -> tuple[int, str]:
     """After how many fresh seeds which law broke first; no law when none did."""
-    first, laws, lived = int(time.time()) * SEEDS_FOR_A_MUTANT, list[str](), 0
-    for outcome in windows_runner(parts, HANGS).run(iter(range(first, first + SEEDS_FOR_A_MUTANT)), lambda: not laws):
-        lived += 1
-        laws.extend(broken.law for broken in outcome.broken if broken.law != ITSELF)
-    return lived, laws[0] if laws else ""
+    first = int(time.time()) * SEEDS_FOR_A_MUTANT
+    seeds = iter(range(first, first + SEEDS_FOR_A_MUTANT))
+    return first_broken(windows_runner(parts, HANGS).run(seeds, lambda: True))
