@@ -18,6 +18,10 @@ SPEED = 1200.0
 """An installation of an hour takes three seconds."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--azurite", action="store_true", help="every test of workflows on the storage emulator")
+
+
 class Groups(LoadScopeScheduling):
     """What goes together is said in tests/order.py.
 

@@ -37,6 +37,10 @@ PROOFS = {
         "10,000 days on which everything goes wrong break no law",
         ("-m", "proof", "-s", "tests/simulation/test_proof.py"),
     ),
+    "workflows": Proof(
+        "every test of a workflow on the storage emulator, where `dev.py test` has a twin of it for most",
+        ("--azurite", "-n", "3", "--dist", "loadscope", "--no-loadscope-reorder", "tests/workflows"),
+    ),
     "windows": Proof(
         "10,000 days with a maintenance window, everything going wrong around its opening, break no law",
         ("-m", "proof", "-s", "tests/simulation/test_window_proof.py"),

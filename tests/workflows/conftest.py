@@ -1,4 +1,8 @@
-"""One storage for all tests of this folder; every test has tables, queues, a cloud and a clock of its own."""
+"""Every test of this folder has tables, queues, a cloud and a clock of its own.
+
+Most have the twins of storage that the simulation has; those that stand for a whole way through the app, that look at
+requests, or that come from several threads have the real emulator, and `dev.py prove workflows` gives it to all.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -10,6 +14,7 @@ from azure.storage.queue import QueueServiceClient
 from infra.local.azurite import Azurite
 from tests.workflows.house import House
 from tests.workflows.reading import GROUPS, Reading, Watched, vm
+from tests.workflows.storage import Storage, on_azurite, on_twins
 
 Build = Callable[..., House]
 
@@ -20,21 +25,29 @@ def plain() -> RequestsTransport:
 
 
 @pytest.fixture(scope="session")
-def storage_tables(azurite: Azurite) -> Iterator[TableServiceClient]:
-    with TableServiceClient.from_connection_string(azurite.connection_string, transport=plain()) as service:
-        yield service
-
-
-@pytest.fixture(scope="session")
-def storage_queues(azurite: Azurite) -> Iterator[QueueServiceClient]:
-    with QueueServiceClient.from_connection_string(azurite.connection_string, transport=plain()) as service:
-        yield service
+def real(azurite: Azurite) -> Iterator[Storage]:
+    """Stores in the storage emulator."""
+    connection = azurite.connection_string
+    with (
+        TableServiceClient.from_connection_string(connection, transport=plain()) as tables,
+        QueueServiceClient.from_connection_string(connection, transport=plain()) as queues,
+    ):
+        yield on_azurite(tables, queues)
 
 
 @pytest.fixture
-def build(storage_tables: TableServiceClient, storage_queues: QueueServiceClient) -> Build:
+def storage(request: pytest.FixtureRequest) -> Storage:
+    """The emulator where a test says so, and everywhere with `--azurite`; else the twins."""
+    if request.node.get_closest_marker("azurite") or request.config.getoption("azurite"):
+        chosen: Storage = request.getfixturevalue("real")
+        return chosen
+    return on_twins
+
+
+@pytest.fixture
+def build(storage: Storage) -> Build:
     """Makes a house with a fleet of another size or speed."""
-    return lambda **options: House(storage_tables, storage_queues, **options)
+    return lambda **options: House(storage, **options)
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 import msgspec
-from azure.data.tables import TableServiceClient
-from azure.storage.queue import QueueServiceClient
 
 from shared.cloud import machines as listing
 from shared.domain.health import Check
@@ -48,7 +46,7 @@ from shared.workflows.results import plan_results, sweep_results
 from shared.workflows.runs import advance_run
 from tests.cloud.world import Json, World, address_of, everything
 from tests.sandbox.world import ORIGIN
-from tests.workflows.storage import Boxes, Post, own_store
+from tests.workflows.storage import Post, Storage
 
 OLDEST = timedelta(hours=24)
 LONGEST = timedelta(minutes=235)
@@ -78,8 +76,7 @@ class House(World):
 
     def __init__(
         self,
-        tables: TableServiceClient,
-        queues: QueueServiceClient,
+        storage: Storage,
         *,
         machines: int = 14,
         speed: float = 600,
@@ -87,9 +84,8 @@ class House(World):
         owner: str = World.deployment,
     ) -> None:
         super().__init__(machines=machines, speed=speed, platform=platform, owner=owner)
-        prefix = f"t{uuid.uuid4().hex[:12]}"
         self._post = Post(lambda: self.clock.now)
-        self.store = own_store(tables, Boxes(queues, prefix, self._post), prefix)
+        self.store = storage(self._post)
         self._waiting: list[Letter] = []
         self._count = 0
         self.handled: list[Letter] = []

@@ -1,5 +1,6 @@
 """The real store under names of a test's own; messages wait by the tests' clock instead of the storage's."""
 
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -8,12 +9,14 @@ from typing import Any, cast
 import msgspec
 from azure.core.exceptions import ResourceExistsError
 from azure.data.tables import TableClient, TableServiceClient
-from azure.storage.queue import QueueClient, QueueServiceClient
+from azure.storage.queue import QueueClient, QueueProperties, QueueServiceClient
 
 from shared.store.queue import Queues
 from shared.store.store import Store
 from shared.store.table import Table
 from shared.wiring import build_store
+from tests.simulation.steps import Hub
+from tests.simulation.tables import TableAccount, TwinTable
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -66,6 +69,33 @@ class Boxes:
         return _Box(self._service.get_queue_client(f"{self._prefix}-{queue}"), queue, self._post)
 
 
+class TwinBoxes:
+    """Queues that only the post knows of."""
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+
+    def get_queue_client(self, queue: str) -> "TwinBox":
+        return TwinBox(queue, self._post)
+
+
+class TwinBox:
+    """One of them."""
+
+    def __init__(self, queue: str, post: Post) -> None:
+        self._queue, self._post = queue, post
+
+    def send_message(self, content: str, *, visibility_timeout: int, time_to_live: int) -> None:
+        due = self._post.now() + timedelta(seconds=visibility_timeout)
+        self._post.sent.append(Sent(due, self._queue, content))
+
+    def get_queue_properties(self) -> QueueProperties:
+        """Its length, as far as nobody has looked."""
+        properties = QueueProperties()
+        properties.approximate_message_count = sum(each.queue == self._queue for each in self._post.sent)
+        return properties
+
+
 class OwnTable(Table):
     """Made at its first use: a test uses few of them, and there are a thousand tests."""
 
@@ -81,10 +111,28 @@ class OwnTable(Table):
         return self._client
 
 
-def own_store(tables: TableServiceClient, boxes: Boxes, prefix: str) -> Store:
-    """The app's store, empty."""
+Storage = Callable[[Post], Store]
+"""Makes an empty store for a test; what it sends goes through the post."""
+
+
+def on_azurite(tables: TableServiceClient, queues: QueueServiceClient) -> Storage:
+    """Each store under names of its own."""
+
+    def made(post: Post) -> Store:
+        prefix = f"t{uuid.uuid4().hex[:12]}"
+        boxes = cast("QueueServiceClient", Boxes(queues, prefix, post))
+        return build_store(lambda name: OwnTable(tables, f"{prefix}{name}"), Queues(boxes))
+
+    return made
+
+
+def on_twins(post: Post) -> Store:
+    """The twins of the simulation, which keep the contract of tables and queues (tests/simulation/test_twins.py)."""
+    account, hub = TableAccount(), Hub()
 
     def table(name: str) -> Table:
-        return OwnTable(tables, f"{prefix}{name}")
+        twin = TwinTable(account, name, hub)
+        twin.ensure()
+        return twin
 
-    return build_store(table, Queues(cast("QueueServiceClient", boxes)))
+    return build_store(table, Queues(cast("QueueServiceClient", TwinBoxes(post))))

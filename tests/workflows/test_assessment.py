@@ -30,6 +30,7 @@ def told(house: House, machine: Json) -> tuple[str, str]:
     return "Skipped", why.code if why else ""
 
 
+@pytest.mark.azurite
 def test_a_whole_fleet_is_assessed_as_its_scripts_make_right(house: House) -> None:
     house.inventory()
     house.plan()

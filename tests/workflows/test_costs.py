@@ -17,6 +17,7 @@ from shared.domain.planned import LARGEST_START
 from tests.cloud.world import Json, address_of
 from tests.store.wire import Wire
 from tests.workflows.house import House
+from tests.workflows.storage import Storage, on_azurite
 
 MACHINES, DRIVEN = 30, 240
 MOST_STORAGE, MOST_AZURE = 8.0, 2.0
@@ -34,9 +35,9 @@ def wire() -> Iterator[Wire]:
 
 
 @pytest.fixture
-def services(azurite: Azurite, wire: Wire) -> tuple[TableServiceClient, QueueServiceClient]:
+def watched(azurite: Azurite, wire: Wire) -> Storage:
     """The storage, seen through the wire."""
-    return (
+    return on_azurite(
         TableServiceClient.from_connection_string(azurite.connection_string, transport=wire),
         QueueServiceClient.from_connection_string(azurite.connection_string, transport=wire),
     )
@@ -87,9 +88,9 @@ def ready(house: House, machines: list[Json], wire: Wire) -> None:
 # is pending (1 write). All together: two messages and those of the next looks, the machines' rows twice, the agenda's
 # lines written and struck out, the history, the machines' rows, the looks in Resource Graph.
 @pytest.mark.parametrize("vm", [True, False])
-def test_a_driven_assessment(services: tuple[TableServiceClient, QueueServiceClient], wire: Wire, vm: bool) -> None:
+def test_a_driven_assessment(watched: Storage, wire: Wire, vm: bool) -> None:
     """At Azure's own speed, from the plan until the agenda has forgotten it. A plan is shared by the whole fleet."""
-    house = House(*services, machines=DRIVEN, speed=1.0)
+    house = House(watched, machines=DRIVEN, speed=1.0)
     machines = [each for each in house.fleet if each["script"] == "healthy" and (each["kind"] == "AzureVM") is vm]
     machines = largest(machines)[:LARGEST_START]
     ready(house, machines, wire)
@@ -105,9 +106,9 @@ def test_a_driven_assessment(services: tuple[TableServiceClient, QueueServiceCli
     assert all(house.record(machine).assessment for machine in machines)
 
 
-def test_a_swept_result(services: tuple[TableServiceClient, QueueServiceClient], wire: Wire) -> None:
+def test_a_swept_result(watched: Storage, wire: Wire) -> None:
     """The second day, when most of what is pending has been pending before."""
-    house = House(*services, machines=MACHINES, speed=1.0, platform=True)
+    house = House(watched, machines=MACHINES, speed=1.0, platform=True)
     house.inventory()
     house.sweep()
     house.run(1)

@@ -54,6 +54,7 @@ def test_a_lead_of_its_own_and_a_window_that_is_nearer_than_that(house: House) -
     assert abs(at(pre) - (start - timedelta(hours=2))) <= timedelta(seconds=2)
 
 
+@pytest.mark.azurite
 def test_a_window_in_two_minutes_is_told_of_at_once_and_opens_to_the_second(house: House) -> None:
     (machine,) = healthy(house, 1)
     begun = house.now

@@ -12,6 +12,8 @@ from tests.cloud.world import Json, address_of
 from tests.domain.samples import NOW, VM
 from tests.workflows.house import House
 
+pytestmark = pytest.mark.azurite
+
 
 def health(house: House) -> Health:
     return read_health(house.store, house.now)

@@ -27,6 +27,7 @@ def reason_of(house: House, machine: Json, run: str) -> str:
     return why.code if why else ""
 
 
+@pytest.mark.azurite
 def test_a_whole_fleet_is_installed_as_its_scripts_make_right(build: Build) -> None:
     """Also that exactly what was pending is there afterwards or is not: by the truth inside each machine."""
     house = build(machines=20)

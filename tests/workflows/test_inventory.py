@@ -78,6 +78,7 @@ def test_a_subscription_that_fails_later_shows_its_machines_as_last_seen(house: 
     assert house.problems() == []
 
 
+@pytest.mark.azurite
 def test_a_deleted_machine_is_gone_and_keeps_its_history(build: Build) -> None:
     house = build()
     house.open_cloud(14, ScriptedGuest((), GuestScript(source="APT")))

@@ -10,6 +10,8 @@ from shared.workflows.health import read_health
 from shared.workflows.poison import MOST_REPLAYED, discard_message, park_message, replay_message, replay_queue
 from tests.workflows.house import KINDS, House
 
+pytestmark = pytest.mark.azurite
+
 BROKEN = b'{"machine": 7}'
 
 

@@ -64,6 +64,7 @@ def sweep(house: House) -> None:
     house.run(1)
 
 
+@pytest.mark.azurite
 def test_a_fleet_that_azure_assesses_is_known_without_one_call(house: House) -> None:
     sweep(house)
     for machine in house.fleet:

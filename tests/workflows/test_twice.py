@@ -21,6 +21,8 @@ from tests.cloud.world import Json, address_of, everything
 from tests.workflows.conftest import Build
 from tests.workflows.house import WHO, House
 
+pytestmark = pytest.mark.azurite
+
 CALLERS = 6
 ROUNDS = 4
 VERBS = pytest.mark.parametrize("verb", ["assess", "install"])

@@ -22,6 +22,7 @@ from tests.workflows.windows import by_platform, code, healthy, loaded, part, sa
 SECONDS = timedelta(seconds=1)
 
 
+@pytest.mark.azurite
 def test_a_window_patches_its_machines_once_to_the_second(house: House) -> None:
     machines = healthy(house, 3)
     start = save(house, soon(house), *machines)
