@@ -17,6 +17,7 @@ from shared.domain.messages import (
     FollowPlanned,
     ListSubscription,
     OpenRun,
+    SendEvents,
     StartAssessment,
     StartInstallation,
     StartPlanned,
@@ -27,15 +28,18 @@ from shared.domain.opening import stamp
 from shared.domain.operation import Operation
 from shared.domain.poison import message_id
 from shared.domain.resource_id import parse_machine_id
+from shared.domain.run import Run
+from shared.domain.run_events import Report
 from shared.store.store import Store
 from shared.workflows.agenda import tend_agenda
 from shared.workflows.assessment import plan_assessments, request_assessment, start_assessment
 from shared.workflows.configurations import delete_configuration, put_configuration
+from shared.workflows.events import plan_events, report_handler, send_events
 from shared.workflows.index import count_fleet
 from shared.workflows.installation import request_installation, start_installation
 from shared.workflows.inventory import plan_inventory, sweep_inventory
 from shared.workflows.listing import take_inventory
-from shared.workflows.maintenance import cancel_run
+from shared.workflows.maintenance import cancel_run, run_now
 from shared.workflows.openings import open_run, plan_openings
 from shared.workflows.operations import follow
 from shared.workflows.planned import follow_planned, start_planned
@@ -56,6 +60,7 @@ FUNCTIONS = {
     "installations": "installation_start",
     "runs": "run_advance",
     "openings": "opening_start",
+    "events": "event_send",
     "operations": "operation_follow",
     "results": "results_sweep",
     "fleet": "fleet_count",
@@ -92,6 +97,7 @@ class Instance:
 
     def opening_timer(self) -> None:
         plan_openings(self.store, self.azure.clock.now())
+        plan_events(self.azure, self.store, self.azure.clock.now())
         self.store.fleet.timer_ran("opening_timer", self.azure.clock.now())
 
     def configuration_put(self, address: ConfigurationId, body: bytes) -> None:
@@ -102,6 +108,14 @@ class Instance:
 
     def run_cancel(self, configuration: ConfigurationId, start: datetime) -> None:
         cancel_run(self.store, configuration, stamp(start), "client", self.azure.clock.now())
+
+    def run_now(self, configuration: ConfigurationId, request: str) -> Run:
+        return run_now(self.store, configuration, request, request, self.azure.clock.now())
+
+    def handler_report(self, run: str, handler: str, succeeded: bool) -> Run:
+        now = self.azure.clock.now()
+        said = Report(handler=handler, succeeded=succeeded, message="", at=now, who="client")
+        return report_handler(self.store, run, said)
 
     def run_close(self, run: str) -> None:
         close_run(self.store, run, "operator", "it does not move", self.azure.clock.now())
@@ -143,12 +157,19 @@ class Instance:
                 start_installation(azure, store, _read(body, StartInstallation), LONGEST_INSTALLATION)
             case "runs":
                 advance_run(store, _read(body, AdvanceRun), azure.clock)
-            case "openings":
-                open_run(azure, store, _read(body, OpenRun))
+            case "openings" | "events":
+                self._begin(queue, body)
             case "operations":
                 follow(azure, store, _read(body, FollowOperation))
             case "fleet":
                 count_fleet(store, _read(body, CountFleet), azure.clock, self._new_id)
+
+    def _begin(self, queue: str, body: bytes) -> None:
+        match queue:
+            case "openings":
+                open_run(self.azure, self.store, _read(body, OpenRun))
+            case "events":
+                send_events(self.azure, self.store, _read(body, SendEvents))
 
     def _assess(self, queue: str, body: bytes) -> None:
         match queue:

@@ -20,7 +20,9 @@ from tests.simulation.steps import Hub
 from tests.simulation.wire import NeverConnected, Wire
 
 if TYPE_CHECKING:
+    from azure.core.messaging import CloudEvent
     from azure.core.rest import HttpRequest, HttpResponse
+    from azure.eventgrid._legacy import EventGridPublisherClient
     from azure.mgmt.compute import ComputeManagementClient
     from azure.mgmt.hybridcompute import HybridComputeManagementClient
     from azure.mgmt.maintenance import MaintenanceManagementClient
@@ -28,10 +30,12 @@ if TYPE_CHECKING:
 
 ORIGIN = "https://127.0.0.1"
 AUDIENCE = "https://management.azure.com"
+TOPIC = f"{ORIGIN}/topics/maintenance/api/events"
 DEPLOYMENT = "simulation"
 """Both instances are of this one."""
 _COMPUTE, _HYBRID, _GRAPH = "2025-04-01", "2025-01-13", "2024-04-01"
 _MAINTENANCE = "2023-04-01"
+_TOPICS = "2018-01-01"
 READ_TRIES = 3
 """The SDK's reading clients try again; fewer times than it does keep a story short."""
 READ_WAIT = 2.0
@@ -148,6 +152,9 @@ class LightAzure(Azure):
     def _graph(self) -> "ResourceGraphClient":
         return cast("ResourceGraphClient", _Graph(self))
 
+    def _events(self) -> "EventGridPublisherClient":
+        return cast("EventGridPublisherClient", _Topic(self))
+
 
 class _Compute:
     def __init__(self, vms: "_Vms") -> None:
@@ -224,6 +231,19 @@ class _Graph:
         if answer.status_code != 200:
             raise _http_error(answer)
         return _Answer(answer.json())
+
+
+class _Topic:
+    def __init__(self, azure: LightAzure) -> None:
+        self._azure = azure
+
+    def send(self, event: "CloudEvent[Any]") -> None:
+        fields = ("id", "source", "type", "specversion", "subject", "time", "data")
+        body = msgspec.json.encode([{name: getattr(event, name) for name in fields}])
+        headers = {"Content-Type": "application/cloudevents-batch+json; charset=utf-8"}
+        answer = self._azure.ask("POST", f"{self._azure.topic}?api-version={_TOPICS}", body, headers)
+        if answer.status_code != 200:
+            raise _http_error(answer)
 
 
 def _http_error(answer: LightResponse) -> HttpResponseError:

@@ -12,6 +12,7 @@ from shared.domain.phase import RunOutcome
 from shared.domain.run import PERMIT_LIFE
 from tests.simulation.app import LONGEST_INSTALLATION
 from tests.simulation.evidence import Broken, Evidence
+from tests.simulation.laws_events import event_laws
 from tests.simulation.laws_order import order_laws
 from tests.simulation.laws_sending import CLOCK_ERROR, held, journal_is_complete, on_a_permit, one_in_flight, sent_once
 from tests.simulation.versions import Version
@@ -45,6 +46,7 @@ def window_laws(evidence: Evidence, world: "WindowWorld") -> Iterator[Broken]:
     yield from _taken(world)
     yield from _nobody_forgotten(world)
     yield from order_laws(evidence, world, sends)
+    yield from event_laws(evidence, world, sends)
 
 
 def by_run(evidence: Evidence, world: "WindowWorld") -> dict[str, list[Sent]]:
@@ -63,7 +65,8 @@ def _as_written(world: "WindowWorld", run: str, requests: list[Sent]) -> Iterato
     if start is None or run not in world.watch.frozen:
         yield Broken("1 window", f"{requests[0].machine} was sent for no window", run)
         return
-    wrong = [list(_against(world, version, start, requests)) for version in world.candidates(run, start)]
+    is_now = run in world.asked_now()
+    wrong = [list(_against(world, each, start, requests, is_now)) for each in world.candidates(run, start)]
     if all(wrong):
         first = min(wrong, key=len, default=[])
         said = first[0] if first else f"no version stood at {world.watch.frozen[run]}"
@@ -71,9 +74,11 @@ def _as_written(world: "WindowWorld", run: str, requests: list[Sent]) -> Iterato
         yield Broken(law, said, run)
 
 
-def _against(world: "WindowWorld", version: Version, start: datetime, requests: list[Sent]) -> Iterator[str]:
-    """What does not fit to that version."""
-    if start not in version.windows:
+def _against(
+    world: "WindowWorld", version: Version, start: datetime, requests: list[Sent], is_now: bool
+) -> Iterator[str]:
+    """What does not fit to that version. `is_now`: its window was asked for, and opens whatever the version says."""
+    if not (version.enabled if is_now else start in version.windows):
         yield f"version {version.number} has no window at {start}"
     systems = {target.name: target.os for target in world.fleet}
     for sent in requests:
@@ -110,7 +115,10 @@ def _alone(world: "WindowWorld", sends: list[Sent]) -> Iterator[Broken]:
     for sent in sends:
         if sent.machine in barred:
             yield Broken("alone", f"{sent.machine} is patched by others, or off", sent.attempt)
-        if sent.machine not in world.window.machines and sent.machine.rpartition("/")[2] not in moved:
+        if (
+            sent.machine not in world.window.machines | world.joined.keys()
+            and sent.machine.rpartition("/")[2] not in moved
+        ):
             yield Broken("5 scope", f"{sent.machine} is in no scope", sent.attempt)
 
 
@@ -148,7 +156,7 @@ def _at_the_right_instant(world: "WindowWorld") -> Iterator[Broken]:
 
 def _taken(world: "WindowWorld") -> Iterator[Broken]:
     """Every edit is a good one; only what expires may come too late."""
-    for each in world.refused:
+    for each in world.clients.refused:
         if each.startswith("configuration_put") and each != "configuration_put InvalidMaintenanceWindow":
             yield Broken("the world", f"an edit was refused: {each}")
 
@@ -168,7 +176,8 @@ def _nobody_forgotten(world: "WindowWorld") -> Iterator[Broken]:
         if shown is None or shown.outcome is None:
             yield Broken("6 list", f"the list shows {shown}", run)
         named = {each.machine.lower() for each in loaded.machines}
-        if is_calm(world, start) and (loaded.run.outcome is RunOutcome.MISSED or named != expected(world)):
+        right = expected(world) <= named <= expected(world) | world.joined.keys()
+        if is_calm(world, start) and (loaded.run.outcome is RunOutcome.MISSED or not right):
             yield Broken("3 calm", f"{loaded.run.outcome} with {len(named)} machines", run)
 
 

@@ -74,7 +74,7 @@ class Scheduler:
         """A new invocation; `after` is called at its end."""
         self._numbers += 1
         invocation = Invocation(self._numbers, function, instance, work)
-        invocation.after = after
+        invocation.after, invocation.began = after, self.now
         self.alive.add(invocation)
         self.ready.append(invocation)
         return invocation

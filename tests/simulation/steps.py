@@ -36,6 +36,8 @@ class Invocation:
         self.function = function
         self.instance = instance
         self.step: Step | None = None
+        self.began = 0.0
+        """Seconds on the world's clock."""
         self.crashed = False
         self.failure: Exception | None = None
         self.answer: object = None

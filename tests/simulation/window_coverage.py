@@ -21,6 +21,7 @@ REASONS = {
         "RebootRequired MachineBusy StartRefused Unsent StartUnconfirmed NoAnswer ResultsLate NoTimeLeft AgentNotReady",
         "ExtensionsOff PatchedByPlatform NativeSchedule SystemNotPatched WindowMissed FailureBudgetUsed",
         "OwnedElsewhere WaveBelowThreshold Cancelled ReleasedByOperator ClosedByOperator Throttled",
+        "HandlerFailed HandlerSilent PreEventUnsent",
     )
     for code in line.split()
 }

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tests.simulation.nights import PLAIN, Night
 from tests.simulation.plan import Plan
 from tests.simulation.versions import LONG, MINUTE, SECOND, Version
+from tests.simulation.window_events import EventsPlan, draw_events
 from tests.simulation.window_points import AIMED, COMMON, PATHS, RARE
 from tests.simulation.wishes import Target, Wish
 
@@ -76,6 +77,7 @@ class WindowPlan(msgspec.Struct, frozen=True, kw_only=True):
     looks: bool = False  # machines that are away at their turn are looked at again
     taken: str = ""  # a subscription that another deployment of the app marks as its own
     fault: str = ""  # of the sandbox's: one of FAULTS
+    events: EventsPlan = EventsPlan()
 
 
 def draw_window(random: Random, night: Night, fleet: list[Target]) -> WindowPlan:
@@ -93,7 +95,10 @@ def draw_window(random: Random, night: Night, fleet: list[Target]) -> WindowPlan
         limit = budget = None
     threshold = 0 if good else random.choice((0, 0, 0, 10, 20, 80))
     looks = not good and random.random() < 0.25
-    first = _first(random, night, _block(limit, budget, waves, threshold) | {"lookAgain": looks})
+    others = [each for each in fleet if each.id not in ids and not each.left_out]
+    events = EventsPlan() if fault else draw_events(random, OPENING, good=good, others=others)
+    block = _block(limit, budget, waves, threshold) | {"lookAgain": looks} | events.block()
+    first = _first(random, night, block)
     if good and random.random() < 0.4:
         first = replace(first, reboot="Never")
     plan = WindowPlan(
@@ -108,6 +113,7 @@ def draw_window(random: Random, night: Night, fleet: list[Target]) -> WindowPlan
         planned=random.random() < 0.1,
         looks=looks,
         fault=fault,
+        events=events,
     )
     return plan if good or fault else _disturbed(random, plan, fleet)
 

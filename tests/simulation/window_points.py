@@ -24,6 +24,11 @@ RARE = named(
     agenda_timer="agenda.transact configurations.get queue.send run.scan runs.write",
     configuration_delete="assignments.scan assignments.write configurations.get configurations.write",
     configuration_put="agenda.write assignments.scan configurations.get configurations.write queue.send",
+    event_send="""
+        agenda.write arm.publish assignments.scan configurations.get fleet.scan machines.scan poison.write queue.send
+        run.get run.scan run.transact runs.get runs.write
+    """,
+    handler_report="queue.send run.get run.scan run.transact",
     installation_start="arm.installPatches buckets.write operations.transact poison.write queue.send",
     opening_start="arm.machine poison.write",
     opening_timer="agenda.write configurations.scan fleet.get fleet.write",
@@ -34,6 +39,9 @@ RARE = named(
     run_advance="history.write machines.get machines.write operations.write poison.write",
     run_cancel="agenda.write configurations.get queue.send run.get run.scan run.transact runs.get runs.write",
     run_close="queue.send run.get run.scan run.transact",
+    run_now="""
+        agenda.write configurations.get queue.send run.get run.transact runs.get runs.page runs.transact runs.write
+    """,
 )
 """Seldom come to; seeds aim at many of them."""
 
@@ -66,6 +74,10 @@ _SHARES = {
     "opening_start arm.graph": 0.12,
     "opening_timer": 0.2,
     "agenda_timer runs.write": 0.9,
+    "event_send": 0.06,
+    "event_send arm.publish": 0.3,
+    "handler_report": 0.3,
+    "run_now": 0.3,
     "installation_start fleet.get": 0.2,
     "opening_start fleet.get": 0.15,
     "operation_follow arm.machine": 0.8,

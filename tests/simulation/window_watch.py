@@ -28,6 +28,13 @@ class WindowWatch(Watch):
         """Subscriptions, and when it was written that another deployment drives them."""
         self.on_first: Callable[[], None] = lambda: None
         """Told when there is a configuration for the first time."""
+        self.on_frozen: Callable[[str], None] = lambda run: None
+        """Told when a run has come into being."""
+        self.began: Callable[[], datetime] = now
+        """When the work began that writes now."""
+        self.read_from: dict[str, datetime] = {}
+        """When the work began that froze each run: the configuration was read no earlier."""
+        self.closed: dict[str, datetime] = {}
 
     def __call__(self, table: str, before: Row | None, after: Row | None) -> None:
         super().__call__(table, before, after)
@@ -37,7 +44,7 @@ class WindowWatch(Watch):
         elif table == "fleet" and after is not None and after.partition == _MARKS:
             self._mark(after)
         elif table == "run" and after is not None and after.key == "configuration":
-            self.frozen.setdefault(after.partition, self._now())
+            self._frozen(after.partition)
         elif table == "run" and after is not None and after.key == "run":
             self._phase(before, after)
 
@@ -45,6 +52,11 @@ class WindowWatch(Watch):
         """The versions that stood at some instant from the first to the last; 0: that there was none."""
         found = {number for at, number in self.written if first <= at <= last}
         return found | {next((number for at, number in reversed(self.written) if at < first), 0)}
+
+    def _frozen(self, run: str) -> None:
+        if run not in self.frozen:
+            self.frozen[run], self.read_from[run] = self._now(), self.began()
+            self.on_frozen(run)
 
     def _configuration(self, after: Row | None) -> None:
         number = int(_tags(after)[NUMBER]) if after else 0
@@ -66,6 +78,8 @@ class WindowWatch(Watch):
             self.transitions[f"run {old.phase if old else 'new'} -> {new.phase}"] += 1
         if new.phase is Phase.OPEN:
             self.opened.setdefault(new.id, self._now())
+        if new.closed:
+            self.closed.setdefault(new.id, self._now())
         if new.outcome and (old is None or old.outcome is None):
             self.transitions[f"run outcome {new.outcome}"] += 1
 

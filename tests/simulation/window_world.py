@@ -8,7 +8,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from infra.local.sandbox.http import Request, Response
+from infra.local.sandbox.http import Request
 from infra.local.sandbox.places import estate
 from shared.cloud.owner import TAG
 from shared.domain.assignment import Assignment, on_machine, on_scope
@@ -19,18 +19,22 @@ from shared.domain.opening import run_id
 from shared.domain.resource_id import VM_TYPE, parse_machine_id
 from tests.domain.maintenance import ADDRESS
 from tests.simulation.app import Instance
-from tests.simulation.cloud import ORIGIN
+from tests.simulation.clients import WAITS, Clients
+from tests.simulation.cloud import ORIGIN, TOPIC
+from tests.simulation.handlers import Handlers
 from tests.simulation.nights import FLEETS, NIGHTS
 from tests.simulation.steps import Invocation
 from tests.simulation.template import Template, make_template, number_of
 from tests.simulation.versions import Version
 from tests.simulation.window_plan import OPENING, Change, Edit, draw_window, for_windows
 from tests.simulation.window_watch import WindowWatch
-from tests.simulation.wire import NeverConnected, Sent, Wire, error_response
+from tests.simulation.window_wire import WindowWire
 from tests.simulation.world import Parts, World
 
 CONFIGURATION: ConfigurationId = ADDRESS
-TRIES, RELEASES = 8, 4
+RELEASES = 4
+NOW_TRIES, NOW_AGAIN = 6, 70.0
+"""How often a client whose run-now is refused asks again, and after how many seconds."""
 TAKEN_AT = 30.0
 """Long enough before the opening for the marker to be asked about once more."""
 FREEZE_EARLIEST = timedelta(seconds=70)
@@ -41,40 +45,12 @@ _TIMERS = (("agenda_timer", 0.0, 60.0), ("opening_timer", 45.0, 300.0))
 _PLANNED = (OPENING - 20, OPENING + 30)
 
 
-class WindowWire(Wire):
-    """On which every start of some machines meets the same trouble."""
-
-    def __init__(self, *parts: object) -> None:
-        super().__init__(*parts)  # type: ignore[arg-type]  # as its own
-        self.troubles: dict[str, str] = {}
-        self.on_first: Callable[[str], None] | None = None
-        """Told once, at the first installation that Azure accepts: on which machine."""
-
-    def _arrive(self, request: Request, sent: Sent) -> Response:
-        trouble = self.troubles.get(sent.machine) if sent.verb == "installPatches" else None
-        match trouble:
-            case None:
-                return self._taken(super()._arrive(request, sent), sent)
-            case "unsent":
-                raise NeverConnected
-            case "throttled":
-                return error_response(429, "TooManyRequests", 20)
-            case "busy":
-                return error_response(409, "Conflict")
-        return error_response(403, "AuthorizationFailed")
-
-    def _taken(self, answer: Response, sent: Sent) -> Response:
-        if sent.verb == "installPatches" and sent.accepted and self.on_first:
-            self.on_first(sent.machine)
-            self.on_first = None
-        return answer
-
-
 class WindowWorld(World):
     """`versions` are those that clients write, by number."""
 
     watch: WindowWatch
     wire: WindowWire
+    _topic = ""
 
     def __init__(self, seed: int, template: Template, parts: Parts = Parts()) -> None:  # noqa: B008 - immutable
         super().__init__(seed, template, parts)
@@ -85,49 +61,63 @@ class WindowWorld(World):
         written = [edit.version for edit in self.window.edits if edit.version]
         self.versions: dict[int, Version] = {version.number: version for version in written}
         self.wire.troubles = self.window.troubles
-        self.refused: list[str] = []
-        """What clients were refused, as `function code`."""
+        self.clients = Clients(self.host, self.scheduler, lambda: self.random.choice(WAITS), self.clock)
         self._deliver_again = self.scheduler.on_meeting
         self.scheduler.on_meeting = self._meet
         self.watch.on_first = lambda: self.scheduler.at(self.clock.seconds, self._assign)
+        self.watch.began = self._began
+        self.joined: dict[str, datetime] = {}
+        """Machines that an assignment takes later than all others, and since when."""
+        self._listen(
+            Handlers(random.Random(f"handlers {seed}"), self.window.events, CONFIGURATION, self.clock, self.clients)
+        )
 
     def run(self) -> None:
         window, at = self.window, self.scheduler.at
         self._schedule_of_azures(window.native)
-        for edit in window.edits:
-            at(edit.at, partial(self._edit, edit))
-        for second in window.cancels:
-            at(second, partial(self._cancel, self.night.opens[0]))
-        for second in window.closes:
-            at(second, self._close)
-        for second in window.releases:
-            at(second, partial(self._release, RELEASES))
-        for change in window.changes:
-            at(change.at, partial(self._change, change))
-        if window.taken:
-            at(TAKEN_AT, partial(self._take, window.taken))
+        for second, act in self._befalls():
+            at(second, act)
         if window.fault:
             self.wire.on_first = lambda machine: at(self.clock.seconds + 2.5, lambda: self._fault(machine))
         super().run()
 
+    def _befalls(self) -> Iterator[tuple[float, Callable[[], None]]]:
+        """What clients, operators and others do, and when."""
+        window = self.window
+        yield from ((edit.at, partial(self._edit, edit)) for edit in window.edits)
+        yield from ((second, partial(self._cancel, self.night.opens[0])) for second in window.cancels)
+        yield from ((second, self._close) for second in window.closes)
+        yield from ((second, partial(self._release, RELEASES)) for second in window.releases)
+        yield from ((change.at, partial(self._change, change)) for change in window.changes)
+        yield from ((second, partial(self._join, machine)) for second, machine in window.events.joins)
+        yield from ((second, partial(self._ask_now, request, NOW_TRIES)) for second, request in window.events.now)
+        if window.taken:
+            yield TAKEN_AT, partial(self._take, window.taken)
+
     def open_ends(self) -> Iterator[str]:
-        if self._is_edited_later():
-            yield "an edit is to come"
+        if self._is_asked_later():
+            yield "an edit or a run-now is to come"
         yield from (f"in flight: {row.partition}" for row in self.tables.rows("operations", "inflight"))
         yield from (f"agenda: {row.key}" for row in self.tables.rows("agenda"))
         known = {*self.watch.runs, *(run_id(CONFIGURATION, start) for start in self.certain())}
         yield from (f"open run: {run}" for run in sorted(known) if not self._is_closed(run))
 
-    def _is_edited_later(self) -> bool:
-        return self.clock.seconds < max(edit.at for edit in self.window.edits) + 1
+    def _is_asked_later(self) -> bool:
+        seconds = (*(edit.at for edit in self.window.edits), *(at for at, _ in self.window.events.now))
+        return self.clock.seconds < max(seconds) + 1
 
     def _stand(self) -> tuple[int, ...]:
-        return (*super()._stand(), self._is_edited_later())
+        return (*super()._stand(), self._is_asked_later())
 
     def starts(self) -> dict[str, datetime]:
         """Every window that any version has: its run, and when it opens by hand."""
         found = {start for version in self.versions.values() for start in version.opens}
-        return {run_id(CONFIGURATION, start): start for start in sorted(found)}
+        return {run_id(CONFIGURATION, start): start for start in sorted(found)} | self.asked_now()
+
+    def asked_now(self) -> dict[str, datetime]:
+        """The runs that clients asked for, and their starts."""
+        requests = {request for _, request in self.window.events.now}
+        return {id_: run.start for id_, (_, run) in self.watch.runs.items() if run.requested_by in requests}
 
     def certain(self) -> Iterator[datetime]:
         """Windows that must have a run: every version has them that stood when they may have been frozen."""
@@ -138,8 +128,34 @@ class WindowWorld(World):
 
     def candidates(self, run: str, start: datetime) -> list[Version]:
         """The versions that a run may have been frozen from."""
-        stood = self.watch.version(min(start - FREEZE_EARLIEST, self.watch.frozen[run]), self.watch.frozen[run])
+        frozen = self.watch.frozen[run]
+        stood = self.watch.version(min(start - FREEZE_EARLIEST, frozen, self.watch.read_from[run]), frozen)
         return [self.versions[number] for number in sorted(stood) if number]
+
+    def _instance(self, name: str) -> Instance:
+        instance = super()._instance(name)
+        instance.azure.topic = self._topic
+        return instance
+
+    def _listen(self, handlers: Handlers) -> None:
+        """Handlers hear of a run by its pre-event; where there is no topic, somehow else."""
+        handlers.at = self.scheduler.at
+        if self.window.events.topic:
+            self.wire.on_published = handlers.hear
+            self.wire.is_down = lambda: self.clock.seconds < self.window.events.down
+            self._topic = TOPIC
+            for each in self.instances.values():
+                each.azure.topic = TOPIC
+        elif self.window.events.handlers:
+            self.watch.on_frozen = lambda run: self.scheduler.at(self.clock.seconds, lambda: self._tell(handlers, run))
+
+    def _tell(self, handlers: Handlers, run: str) -> None:
+        _, begun = self.watch.runs[run]
+        handlers.told(run, begun.start, begun.end)
+
+    def _began(self) -> datetime:
+        current = self.hub.current
+        return self.clock.start + timedelta(seconds=current.began) if current else self.clock()
 
     def _watch(self) -> WindowWatch:
         return WindowWatch(self.clock)
@@ -156,6 +172,13 @@ class WindowWorld(World):
         for each in self._assignments():
             self.store.assignments.save(each)
 
+    def _join(self, machine: str) -> None:
+        """Nothing, where there is no configuration."""
+        if self.watch.written and self.watch.written[-1][1]:
+            address = on_machine(parse_machine_id(machine), "joined")
+            self.store.assignments.save(Assignment(id=address, configuration=CONFIGURATION))
+            self.joined[machine] = self.clock()
+
     def _assignments(self) -> Iterator[Assignment]:
         window = self.window
         if window.scope in ("static", "healthy"):
@@ -170,10 +193,10 @@ class WindowWorld(World):
 
     def _edit(self, edit: Edit) -> None:
         if edit.version is None:
-            self._client("configuration_delete", lambda each: each.configuration_delete(CONFIGURATION))
+            self.clients.ask("configuration_delete", lambda each: each.configuration_delete(CONFIGURATION))
         else:
             body = edit.version.body()
-            self._client("configuration_put", lambda each: each.configuration_put(CONFIGURATION, body))
+            self.clients.ask("configuration_put", lambda each: each.configuration_put(CONFIGURATION, body))
 
     def _meet(self, invocation: Invocation) -> None:
         self._deliver_again(invocation)
@@ -181,30 +204,27 @@ class WindowWorld(World):
             self._cancel(self.night.opens[0])
 
     def _cancel(self, start: datetime) -> None:
-        self._client("run_cancel", lambda each: each.run_cancel(CONFIGURATION, start))
+        act = lambda each: each.run_cancel(CONFIGURATION, start)  # noqa: E731
+        self.clients.ask("run_cancel", act, about=start.isoformat())
+
+    def _ask_now(self, request: str, left: int) -> None:
+        """And again later, while another run is open."""
+
+        def refused(why: RequestError) -> None:
+            if left and why.code == "RunInFlight":
+                self.scheduler.at(self.clock.seconds + NOW_AGAIN, lambda: self._ask_now(request, left - 1))
+
+        act = lambda each: each.run_now(CONFIGURATION, request)  # noqa: E731
+        self.clients.ask("run_now", act, about=request, on_refusal=refused)
 
     def _close(self) -> None:
-        self._client("run_close", lambda each: each.run_close(run_id(CONFIGURATION, self.night.opens[0])))
-
-    def _client(self, function: str, act: Callable[[Instance], None], left: int = TRIES) -> None:
-        """A client without a clear answer asks again."""
-
-        def ended(invocation: Invocation) -> None:
-            failed = invocation.crashed or invocation.failure
-            if isinstance(invocation.failure, RequestError):
-                self.refused.append(f"{function} {invocation.failure.code}")
-            if failed and left and not isinstance(invocation.failure, RequestError):
-                wait = self.random.choice((0.8, 5.0, 20.0))
-                self.scheduler.at(self.clock.seconds + wait, lambda: self._client(function, act, left - 1))
-
-        instance = self.host._any()
-        self.host._start(function, instance, lambda: act(instance), ended)
+        self.clients.ask("run_close", lambda each: each.run_close(run_id(CONFIGURATION, self.night.opens[0])))
 
     def _release(self, left: int) -> None:
         """An operator releases what does not get on, and tries again when it is refused."""
         run = run_id(CONFIGURATION, self.night.opens[0])
         for machine in self.window.troubles:
-            self._client("operation_release", lambda each, of=machine: each.operation_release(of, run), 0)  # type: ignore[misc]
+            self.clients.ask("operation_release", lambda each, of=machine: each.operation_release(of, run), 0)  # type: ignore[misc]
         if left:
             self.scheduler.at(self.clock.seconds + 15, lambda: self._release(left - 1))
 

@@ -60,7 +60,7 @@ class Wire:
         verb = _verb(request)
         step = Step("arm", verb, request.path)
         if not verb.endswith("Patches"):
-            return self._hub.io(step, lambda: self._sandbox.handle(request))
+            return self._hub.io(step, lambda: self._pass_on(request))
         sent = Sent(request, self._now())
         self.sent.append(sent)
         try:
@@ -70,6 +70,9 @@ class Wire:
             raise
         sent.seen = answer.status
         return answer
+
+    def _pass_on(self, request: Request) -> Response:
+        return self._sandbox.handle(request)
 
     def _arrive(self, request: Request, sent: Sent) -> Response:
         sent.arrived = self._now()
@@ -99,7 +102,7 @@ def _verb(request: Request) -> str:
     path = request.path
     last = path.rpartition("/")[2]
     if request.method == "POST":
-        return last if last.endswith("Patches") else "graph"
+        return last if last.endswith("Patches") else "publish" if last == "events" else "graph"
     if "/locations/" in path:
         return "operation"
     if last == "default":

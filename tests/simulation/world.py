@@ -50,6 +50,7 @@ class Parts(NamedTuple):
     light: MakeAzure = LightAzure
     real: MakeAzure = real_azure
     always_sdk: bool = False
+    app: type[Instance] = Instance
 
 
 class World:
@@ -131,7 +132,7 @@ class World:
         make = self._parts.real if self.plan.sdk or self._parts.always_sdk else self._parts.light
         azure = make(self.wire, self._token, clock, self.hub)
         store = build_store(self._table, TwinQueues(self.queues, self.hub))
-        return Instance(name, azure, self._parts.store(store, self._table), self._new_id)
+        return self._parts.app(name, azure, self._parts.store(store, self._table), self._new_id)
 
     def _table(self, name: str) -> TwinTable:
         table = TwinTable(self.tables, name, self.hub)
