@@ -9,6 +9,7 @@ from shared.domain.machine import Outcome
 from shared.domain.opening import run_id
 from shared.domain.phase import RunOutcome
 from shared.domain.run import Run
+from shared.store.runs import Loaded
 from tests.simulation.clients import Call
 from tests.simulation.evidence import Broken, Evidence
 from tests.simulation.handlers import PRE, report_about
@@ -44,7 +45,8 @@ class Day(NamedTuple):
 
     world: "WindowWorld"
     sends: Mapping[str, list[Sent]]
-    runs: dict[str, Run]
+    runs: Mapping[str, Run]  # as they were begun
+    ended: Mapping[str, Loaded]
     told: Mapping[tuple[str, str], list[Told]]
 
     def told_of(self, run: str, kind: str) -> list[Told]:
@@ -53,10 +55,12 @@ class Day(NamedTuple):
 
 def event_laws(evidence: Evidence, world: "WindowWorld", sends: Mapping[str, list[Sent]]) -> Iterator[Broken]:
     runs = {id_: run for id_, (_, run) in world.watch.runs.items() if run.configuration}
-    day = Day(world, sends, runs, _told(evidence, runs))
-    for law in (_told_before, _heard_before, _alike, _as_it_is, _all_told, _in_time, _held_up, _cancelled, _of_then):
+    ended = {id_: loaded for id_ in runs if (loaded := world.store.runs.load(id_))}
+    day = Day(world, sends, runs, ended, _told(evidence, runs))
+    for law in (_told_before, _heard_before, _alike, _as_it_is, _all_told, _in_time):
         yield from law(day)
-    yield from _asked_now(day)
+    for law in (_held_up, _truthful, _cancelled, _of_then, _asked_now):
+        yield from law(day)
 
 
 def address(start: datetime) -> str:
@@ -159,14 +163,12 @@ def _more(day: Day, run: str, kind: str, told: Told) -> dict[str, Any]:
 
 
 def _status(day: Day, run: str) -> str:
-    loaded = day.world.store.runs.load(run)
-    outcome = loaded.run.outcome if loaded else None
+    outcome = day.ended[run].run.outcome
     return RunOutcome.FAILED if outcome is RunOutcome.MISSED else str(outcome)
 
 
 def _subscriptions(day: Day, run: str) -> list[str]:
-    loaded = day.world.store.runs.load(run)
-    return sorted({each.machine.split("/")[2].lower() for each in loaded.machines}) if loaded else []
+    return sorted({each.machine.split("/")[2].lower() for each in day.ended[run].machines})
 
 
 def _azure(time: datetime) -> str:
@@ -201,14 +203,31 @@ def _in_time(day: Day) -> Iterator[Broken]:
 
 def _held_up(day: Day) -> Iterator[Broken]:
     """A run whose handlers failed or were silent has started nothing, and every machine says why."""
-    for run, begun in day.runs.items():
-        waited, loaded = day.world.window.events.waited, day.world.store.runs.load(run)
-        if all(_succeeded(day, begun, name) and not _failures(day, run, name) for name in waited) or loaded is None:
+    waited = day.world.window.events.waited
+    for run, begun in day.runs.items() if waited else ():
+        if all(_succeeded(day, begun, name) and not _failures(day, run, name) for name in waited):
             continue
-        for machine in loaded.machines:
+        for machine in day.ended[run].machines:
             code = machine.reason.code if machine.reason else ""
             if machine.outcome is not Outcome.NOT_STARTED or code not in HELD_UP | BEFORE | TOO_LATE:
                 yield Broken("3 held up", f"{machine.machine} ended {machine.outcome} {code}", run)
+
+
+def _truthful(day: Day) -> Iterator[Broken]:
+    """No machine blames a handler that did not fail, or was heard, or an event where there is no topic."""
+    events = day.world.window.events
+    for run, loaded in day.ended.items():
+        failed = any(day.world.clients.of("handler_report", report_about(run, name, False)) for name in events.waited)
+        silent = any(not _heard(day, run, name) for name in events.waited)
+        untrue = {"HandlerFailed": not failed, "HandlerSilent": not silent, "PreEventUnsent": not events.topic}
+        for machine in loaded.machines:
+            if machine.reason and untrue.get(machine.reason.code):
+                yield Broken("3 truthful", f"{machine.machine} says {machine.reason}", run)
+
+
+def _heard(day: Day, run: str, name: str) -> bool:
+    """Whether its success was taken."""
+    return any(call.answered for call in day.world.clients.of("handler_report", report_about(run, name, True)))
 
 
 def _cancelled(day: Day) -> Iterator[Broken]:
@@ -223,9 +242,9 @@ def _cancelled(day: Day) -> Iterator[Broken]:
 def _of_then(day: Day) -> Iterator[Broken]:
     """The machines of a run are those of its pre-event: who joins later is in none of its."""
     for machine, since in day.world.joined.items():
-        for run in day.runs:
-            told, loaded = day.told_of(run, PRE), day.world.store.runs.load(run)
-            if told and told[0].at < since and loaded and machine in {each.machine.lower() for each in loaded.machines}:
+        for run, loaded in day.ended.items():
+            told = day.told_of(run, PRE)
+            if told and told[0].at < since and machine in {each.machine.lower() for each in loaded.machines}:
                 yield Broken("5 listed", f"{machine} joined at {since}, pre-event at {told[0].at}", run)
 
 

@@ -12,7 +12,7 @@ from tests.simulation.wishes import Target
 
 TOPIC_DAYS, WAITING_DAYS, WAITING_ALONE = 0.35, 0.5, 0.06
 """Shares: of the days with a topic; of those the ones on which runs wait for handlers; and where there is no topic."""
-NOW_DAYS = 0.1
+NOW_DAYS = 0.07
 LEADS = {"": timedelta(minutes=40), "PT15M": timedelta(minutes=15), "PT30M": timedelta(minutes=30)}
 """`preEventLead`, and how long that is; without one it is Azure's own. All are longer than the first window is away."""
 NAMES = ("drain", "backup")

@@ -12,7 +12,7 @@ from tests.simulation.nights import PLAIN, Night
 from tests.simulation.plan import Plan
 from tests.simulation.versions import LONG, MINUTE, SECOND, Version
 from tests.simulation.window_events import EventsPlan, draw_events
-from tests.simulation.window_points import AIMED, COMMON, PATHS, RARE
+from tests.simulation.window_points import AIMED, COMMON, EVENT_PATHS, PATHS, RARE
 from tests.simulation.wishes import Target, Wish
 
 OPENING = 420.0
@@ -37,7 +37,7 @@ _PLACES = (
     "run", "queue", "agenda", "configurations", "assignments", "operations", "arm", "machines", "runs", "history"
 )  # fmt: skip
 """What may be down around the opening."""
-_SHARE = {"common": 0.07, "rare": 0.5, "paths": 0.7}
+_SHARE = {"common": 0.07, "rare": 0.5, "paths": 0.7, "events": 0.12}
 
 
 class Edit(NamedTuple):
@@ -279,7 +279,8 @@ def _targets(random: Random) -> Iterator[str]:
     for points, share in ((COMMON, _SHARE["common"]), (RARE, _SHARE["rare"])):
         crashes = (f"{point} {side}" for point in points for side in ("before", "after"))
         yield from (crash for crash in crashes if random.random() < AIMED.get(crash, share))
-    yield from (path for path in PATHS if random.random() < _SHARE["paths"])
+    for paths, share in ((PATHS, _SHARE["paths"]), (EVENT_PATHS, _SHARE["events"])):
+        yield from (path for path in paths if random.random() < share)
 
 
 def _instants(random: Random, share: float, first: float, last: float) -> tuple[float, ...]:

@@ -65,6 +65,14 @@ PATHS = (
     f"run_advance run.transact {MET}",  # the same of permits beside a cancel
 )
 """What must go wrong for a run to come to ways of its own that it seldom takes."""
+EVENT_PATHS = (
+    f"event_send arm.publish {FROZEN}",  # the topic has it, the row says so late
+    f"event_send run.transact {ASLEEP}",  # machines listed, or an event written down, past the opening
+    f"event_send run.scan {ASLEEP}",  # published by what the run was
+    f"handler_report run.transact {ASLEEP}",  # a report that crosses the end of the run
+    f"run_now run.transact {ASLEEP}",  # a run that comes into being past its own window's lateness
+)
+"""The same of what is told and heard before a run; each holds a run up."""
 _SHARES = {
     "configuration_delete": 0.7,
     "configuration_put": 0.1,
@@ -74,10 +82,12 @@ _SHARES = {
     "opening_start arm.graph": 0.12,
     "opening_timer": 0.2,
     "agenda_timer runs.write": 0.9,
-    "event_send": 0.06,
+    "event_send": 0.08,
     "event_send arm.publish": 0.3,
+    "event_send poison.write": 0.9,
+    "event_send runs.write": 0.2,
     "handler_report": 0.3,
-    "run_now": 0.3,
+    "run_now": 0.5,
     "installation_start fleet.get": 0.2,
     "opening_start fleet.get": 0.15,
     "operation_follow arm.machine": 0.8,
