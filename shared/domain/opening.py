@@ -32,6 +32,10 @@ FREEZE = timedelta(seconds=60)
 LOOK_AHEAD = timedelta(minutes=3)
 # So late a window may be opened (ours), and never by more than a part of its length: what is left must be worth it.
 TOLERANCE, TOLERATED_PART = timedelta(minutes=10), 6
+# So many seconds before the first installation may be sent a hint wakes the queue of runs, then that of starts (ours).
+# The Functions host looks at an idle queue every two seconds only (host.json), but at once, then ever more seldom, when
+# there was a message. Source: "Azure Queue storage trigger", polling algorithm.
+WAKE_RUNS, WAKE_STARTS = 2, 1
 # A run-now request that comes again within this is the same (design, "the API is Azure's").
 SAME_REQUEST = timedelta(hours=24)
 # What the cut-off allows for already: the smallest useful installation and a reboot (installation.py), at most.

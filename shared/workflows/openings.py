@@ -22,11 +22,13 @@ from shared.domain.configuration import Configuration, next_windows
 from shared.domain.logline import logline
 from shared.domain.machine import Outcome, Record
 from shared.domain.maintenance_id import ConfigurationId, parse_configuration_id
-from shared.domain.messages import AdvanceRun, OpenRun, SendEvents
+from shared.domain.messages import AdvanceRun, OpenRun, SendEvents, StartInstallation
 from shared.domain.occurrence import Occurrence
 from shared.domain.opening import (
     FREEZE,
     SCHEDULE,
+    WAKE_RUNS,
+    WAKE_STARTS,
     begun,
     left_out,
     look_at,
@@ -166,10 +168,19 @@ def _select(azure: Azure, store: Store, id_: str) -> None:
     run = with_next_alarm(replace(run, events=replace(run.events, topic=bool(azure.topic))))
     loaded = save_step(store, loaded, run, ())
     store.run_list.save(configuration.id, summary(run, loaded.machines))
-    store.queues.send(AdvanceRun(run=id_, alarm=run.alarm), _seconds(opens(run) - azure.clock.now()))
+    _send_to_the_second(store, loaded, _seconds(opens(run) - azure.clock.now()))
     if run.events.is_unsent:
         store.queues.send(SendEvents(configuration=run.configuration, start=run.start))
     log.info(logline("machines selected", run=id_, machines=len(loaded.machines), topic=run.events.topic))
+
+
+def _send_to_the_second(store: Store, loaded: Loaded, wait: int) -> None:
+    """The run's alarm; and before it a hint to either queue, too early to do anything, for the host to look often."""
+    run = loaded.run
+    store.queues.send(AdvanceRun(run=run.id), max(0, wait - WAKE_RUNS))
+    for part in loaded.machines[:1]:
+        store.queues.send(StartInstallation(run=run.id, machine=part.machine), max(0, wait - WAKE_STARTS))
+    store.queues.send(AdvanceRun(run=run.id, alarm=run.alarm), wait)
 
 
 class _Others(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from shared.workflows.openings import open_run, plan_openings, schedule
 from tests.cloud.world import address_of
 from tests.domain.maintenance import ADDRESS
 from tests.workflows.house import House
-from tests.workflows.windows import by_platform, code, healthy, loaded, part, save, soon
+from tests.workflows.windows import by_platform, code, healthy, loaded, part, permitted, save, soon
 
 SECONDS = timedelta(seconds=1)
 
@@ -49,7 +49,7 @@ def test_a_clock_that_the_last_look_corrects_starts_nothing_before_the_window(ho
     """The permit was granted by a clock that is a minute fast."""
     (machine,) = healthy(house, 1)
     start = save(house, soon(house), machine)
-    house.run(until=lambda: any(isinstance(each.message, StartInstallation) for each in house.waiting()))
+    house.run(until=lambda: permitted(house, start))
     house.skew = -60
     house.live(200)
     (post,) = house.posts(machine["id"])

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from shared.domain.assignment import Assignment, on_machine
 from shared.domain.configuration import Configuration, next_windows
 from shared.domain.opening import run_id
-from shared.domain.run import RunMachine
+from shared.domain.run import RunMachine, Step
 from shared.store.runs import Loaded
 from shared.workflows.openings import schedule
 from tests.cloud.world import Json, address_of
@@ -40,6 +40,12 @@ def loaded(house: House, start: datetime) -> Loaded:
 
 def part(house: House, start: datetime, machine: Json) -> RunMachine:
     return next(each for each in loaded(house, start).machines if each.machine.lower() == machine["id"].lower())
+
+
+def permitted(house: House, start: datetime) -> bool:
+    """Whether a machine of the run holds a permit."""
+    found = house.store.runs.load(run_id(ADDRESS, start))
+    return found is not None and any(each.step is Step.PERMITTED for each in found.machines)
 
 
 def code(of: RunMachine) -> str:
