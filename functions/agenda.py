@@ -8,9 +8,9 @@ from shared.workflows.agenda import tend_agenda
 blueprint = func.Blueprint()
 
 
-@blueprint.timer_trigger(arg_name="timer", schedule="0 * * * * *")
+@blueprint.timer_trigger(arg_name="timer", schedule="20 * * * * *")
 def agenda_timer(timer: func.TimerRequest) -> None:
-    """Every minute: whatever became of their messages, open things go on."""
+    """Every minute, not at its beginning, when windows open: whatever became of their messages, open things go on."""
     built = services()
     tend_agenda(built.store, built.azure.clock)
     built.store.fleet.timer_ran("agenda_timer", built.azure.clock.now())

@@ -12,9 +12,9 @@ from shared.workflows.listing import take_inventory
 blueprint = func.Blueprint()
 
 
-@blueprint.timer_trigger(arg_name="timer", schedule="0 7 * * * *")
+@blueprint.timer_trigger(arg_name="timer", schedule="50 7 * * * *")
 def inventory_timer(timer: func.TimerRequest) -> None:
-    """Hourly, at a minute that others seldom choose."""
+    """Hourly, at a minute that others seldom choose, and not at its beginning, when windows open."""
     built = services()
     plan_inventory(built.azure, built.store, built.settings.subscriptions)
     built.store.fleet.timer_ran("inventory_timer", built.azure.clock.now())

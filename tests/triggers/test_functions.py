@@ -49,9 +49,9 @@ def http(route: str, *methods: str) -> HttpTrigger:
 
 
 EXPECTED: dict[str, Trigger] = {
-    "agenda_timer": timer("0 * * * * *"),
+    "agenda_timer": timer("20 * * * * *"),
     "assessment_timer": timer("30 */10 * * * *"),
-    "inventory_timer": timer("0 7 * * * *"),
+    "inventory_timer": timer("50 7 * * * *"),
     "opening_timer": timer("45 */10 * * * *"),
     "results_timer": timer("15 */5 * * * *"),
     "assessment_start": queue("assessments"),
@@ -168,6 +168,13 @@ def test_schedules_parse_and_come_round(indexed: dict[str, Function]) -> None:
         times: list[datetime] = [next(walk) for _ in range(5)]
         assert times[0] == schedule.next_after(NOW)
         assert {later - earlier for earlier, later in pairwise(times)} == {TIMERS[name]}, "health watches it"
+
+
+def test_no_timer_runs_when_windows_open(indexed: dict[str, Function]) -> None:
+    """They open at whole minutes, and their last hints and first starts are around them."""
+    schedules = [each.trigger.schedule for each in indexed.values() if isinstance(each.trigger, TimerTrigger)]
+    assert len(schedules) == len(TIMERS)
+    assert [each for each in schedules if not 15 <= int(each.split()[0]) <= 50] == []
 
 
 def test_no_route_begins_with_the_platforms_own(indexed: dict[str, Function]) -> None:
