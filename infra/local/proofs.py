@@ -25,6 +25,14 @@ PROOFS = {
         "200 machines assessed while workers, hosts and the storage die in named steps: nothing twice, nothing lost",
         ("-m", "proof", "-s", "tests/scenarios/test_kills.py"),
     ),
+    "nights": Proof(
+        "20 windows in a row while workers die at random: nothing twice, nothing outside, nothing forgotten",
+        ("-m", "proof", "-s", "tests/scenarios/test_nights.py"),
+    ),
+    "openings": Proof(
+        "how soon after its window opens Azure accepts the first installation: 20 windows, at most 5 s for 95 of 100",
+        ("-m", "proof", "-s", "tests/scenarios/test_openings.py"),
+    ),
     "pace": Proof(
         "Azure's throttle is used up and never exceeded: 600 real starts, 3,000 and 10,000 in simulated time",
         ("-m", "proof", "-s", "tests/scenarios/test_pace.py"),

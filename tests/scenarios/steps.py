@@ -49,6 +49,13 @@ class Steps:
         with self._lock:
             self._armed += steps
 
+    def disarm(self) -> None:
+        """Holds nothing more; what is held, or has been caught and not taken, goes on."""
+        with self._lock:
+            self._armed.clear()
+        while not self.caught.empty():
+            self.caught.get().release(True)
+
     async def pass_on(self, seen: Seen) -> bool:
         if seen.door == "ARM" and seen.status == 0 and is_start(seen):
             self.starts.append(seen)
