@@ -13,8 +13,8 @@ from azure.storage.queue import QueueServiceClient
 
 from infra.local.azurite import Azurite
 from tests.workflows.house import House
-from tests.workflows.reading import GROUPS, Reading, Watched, vm
-from tests.workflows.storage import Storage, on_azurite, on_twins
+from tests.workflows.reading import GROUPS, Reading, Watched, vm, watched_tables
+from tests.workflows.storage import Storage, on_azurite, on_twins, twin_tables
 
 Build = Callable[..., House]
 
@@ -59,7 +59,15 @@ def house(build: Build) -> House:
 @pytest.fixture
 def reading(azurite: Azurite) -> Iterator[Reading]:
     with Watched() as wire:
-        yield Reading(azurite, wire)
+        yield Reading(watched_tables(azurite, wire), wire)
+
+
+@pytest.fixture
+def quick_reading(request: pytest.FixtureRequest) -> Iterator[Reading]:
+    """On twins, which nobody can watch; on the emulator with `--azurite`."""
+    with Watched() as wire:
+        given = request.config.getoption("azurite")
+        yield Reading(watched_tables(request.getfixturevalue("azurite"), wire) if given else twin_tables(), wire)
 
 
 @pytest.fixture

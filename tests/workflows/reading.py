@@ -52,22 +52,27 @@ class Watched(Wire):
         return super().send(request, **options)
 
 
+def watched_tables(azurite: Azurite, wire: Watched) -> Callable[[str], Table]:
+    """Under names of their own."""
+    service = TableServiceClient.from_connection_string(azurite.connection_string, transport=wire)
+    prefix = f"t{uuid.uuid4().hex[:12]}"
+
+    def table(name: str) -> Table:
+        opened = Table(service, f"{prefix}{name}")
+        opened.ensure()
+        return opened
+
+    return table
+
+
 class Reading:
     """The app's reading side on tables of its own. Time stands still unless it is moved."""
 
-    def __init__(self, azurite: Azurite, wire: Watched) -> None:
-        service = TableServiceClient.from_connection_string(azurite.connection_string, transport=wire)
-        prefix = f"t{uuid.uuid4().hex[:12]}"
+    def __init__(self, table: Callable[[str], Table], wire: Watched) -> None:
         self.wire = wire
         self.now = NOW
         self.clock = Clock(lambda: self.now)
         self.queues = TwinQueues(QueueAccount(lambda: (self.now - NOW).total_seconds()), Hub())
-
-        def table(name: str) -> Table:
-            opened = Table(service, f"{prefix}{name}")
-            opened.ensure()
-            return opened
-
         self.store: Store = build_store(table, self.queues)
 
     def add(self, *ids: str) -> None:

@@ -126,8 +126,8 @@ def on_azurite(tables: TableServiceClient, queues: QueueServiceClient) -> Storag
     return made
 
 
-def on_twins(post: Post) -> Store:
-    """The twins of the simulation, which keep the contract of tables and queues (tests/simulation/test_twins.py)."""
+def twin_tables() -> Callable[[str], Table]:
+    """The twins of the simulation, which keep the contract of tables (tests/simulation/test_twins.py)."""
     account, hub = TableAccount(), Hub()
 
     def table(name: str) -> Table:
@@ -135,4 +135,9 @@ def on_twins(post: Post) -> Store:
         twin.ensure()
         return twin
 
-    return build_store(table, Queues(cast("QueueServiceClient", TwinBoxes(post))))
+    return table
+
+
+def on_twins(post: Post) -> Store:
+    """Nothing leaves the process."""
+    return build_store(twin_tables(), Queues(cast("QueueServiceClient", TwinBoxes(post))))

@@ -24,9 +24,9 @@ def test_before_the_first_rebuild_there_is_nothing_to_show(reading: Reading, fle
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_pages_while_machines_come_and_go(reading: Reading, seed: int) -> None:
+def test_pages_while_machines_come_and_go(quick_reading: Reading, seed: int) -> None:
     """Rebuilds begin, go on and end between pages. Who is in the fleet throughout is seen once; nobody twice."""
-    random = Random(seed)
+    reading, random = quick_reading, Random(seed)
     every = [vm(number, group) for group in GROUPS for number in range(8)]
     stay, others = every[::2], every[1::2]
     there = set(random.sample(others, 8))
