@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent
@@ -14,9 +15,14 @@ OLDEST = (3, 11)
 INTERRUPTED = 130
 """What shells report for Ctrl-C."""
 
-CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
-"""What `test` runs before pytest, in this order; mypy knows its files from pyproject.toml."""
+CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."))
+"""What `test` runs first, in this order."""
 
+TOGETHER = (("mypy",), ("pytest", "--collect-only", "-qq"))
+"""What it runs next, side by side, for each needs one core: types, and whether all tests can be collected.
+
+That compiles them too, once for all processes that follow. mypy knows its files from pyproject.toml.
+"""
 
 TESTS = (
     ("pytest", "-m", "not proof and not alone", "-n", "4", "--dist", "loadscope", "--no-loadscope-reorder"),
@@ -83,18 +89,38 @@ def run(asked: Namespace, for_pytest: list[str]) -> int:
         from infra.local import proofs
 
         return staged([("pytest", *proofs.PROOFS[asked.name].arguments)])
-    return staged([*CHECKS, *([("pytest", *for_pytest)] if for_pytest else TESTS)])
+    return staged(CHECKS) or together(TOGETHER) or staged([("pytest", *for_pytest)] if for_pytest else TESTS)
 
 
-def staged(stages: list[tuple[str, ...]]) -> int:
+def staged(stages: Sequence[tuple[str, ...]]) -> int:
     """Runs the stages one after the other up to the first that fails; its exit code."""
     for stage in stages:
         print("== " + " ".join(stage), flush=True)
         code = subprocess.call([sys.executable, "-m", *stage], cwd=PROJECT)
         if code:
-            print(f"== failed: {' '.join(stage)} (exit code {code})", flush=True)
-            return code
+            return failed(stage, code)
     return 0
+
+
+def together(stages: Sequence[tuple[str, ...]]) -> int:
+    """Runs the stages at the same time; the exit code of the first that failed, after what it said."""
+    print("== " + ", beside it ".join(map(" ".join, stages)), flush=True)
+    running = [(stage, piped([sys.executable, "-m", *stage])) for stage in stages]
+    ended = [(stage, process.communicate()[0], process.returncode) for stage, process in running]
+    for stage, said, code in ended:
+        if code:
+            print(said, flush=True)
+            return failed(stage, code)
+    return 0
+
+
+def piped(command: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(command, cwd=PROJECT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def failed(stage: tuple[str, ...], code: int) -> int:
+    print(f"== failed: {' '.join(stage)} (exit code {code})", flush=True)
+    return code
 
 
 if __name__ == "__main__":
