@@ -71,6 +71,11 @@ class Row(msgspec.Struct, frozen=True, rename="camel"):
         """Assessed, or left alone for good."""
         return self.last_assessment is not None or (self.reason is not None and self.reason.code in SKIPPED)
 
+    @property
+    def may_be_asked(self) -> bool:
+        """Whether an assessment asked for now could help: what is busy now may not be so later."""
+        return self.reason is None or self.reason.code == "MachineBusy"
+
     def outcome(self, chosen: bool) -> tuple[str, str]:
         """Outcome and reason in words: of the installation where one was asked for, else of the assessment."""
         last = self.last_installation if chosen else self.last_assessment

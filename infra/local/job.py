@@ -131,7 +131,7 @@ class Job:
             if time.monotonic() - began < LATE_SECONDS:
                 return
             for key, row in self.rows().items():
-                if key in machines and not done(row) and row.reason is None:
+                if key in machines and not done(row) and row.may_be_asked:
                     self._asked(row, "assessPatches", {})
 
         return nudge

@@ -74,3 +74,9 @@ def test_what_is_right_in_a_window_is_not_what_is_right_on_request() -> None:
     guest = Guest("/s/a", "AzureVM", "healthy", False, ["x"], Expected(Ended("Succeeded"), Ended("Succeeded")), left)
     assert truth(guest, guest).installation == Ended("Succeeded")
     assert truth(guest, guest, in_window=True).installation == left
+
+
+def test_a_busy_machine_may_be_asked_again_and_one_that_is_left_alone_may_not() -> None:
+    assert msgspec.structs.replace(ROW, reason=None).may_be_asked
+    assert msgspec.structs.replace(ROW, reason=Why("MachineBusy")).may_be_asked
+    assert not msgspec.structs.replace(ROW, reason=Why("PoweredOff")).may_be_asked
