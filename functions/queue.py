@@ -9,6 +9,7 @@ import msgspec
 
 from shared.domain.messages import Message
 from shared.domain.poison import message_id
+from shared.domain.prepared import prepared
 from shared.wiring import Services, services
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ def handle(message: func.QueueMessage, queue: str, kind: type[_Kind], work: Call
     """Do the work of one message. A failure is noted and raised: the host tries again or gives up."""
     built = services()
     try:
-        work(built, msgspec.json.decode(message.get_body(), type=kind))
+        work(built, msgspec.json.decode(message.get_body(), type=prepared(kind)))
     except Exception as failure:
         why = f"{type(failure).__name__}: {failure}"[:LONGEST_REASON]
         built.store.poison.note(queue, message_id(message.get_body()), why)

@@ -13,6 +13,7 @@ import msgspec
 from shared.domain.condition import Condition, is_known
 from shared.domain.errors import RequestError, invalid
 from shared.domain.logline import logline
+from shared.domain.prepared import prepared
 from shared.domain.reading import decode_body
 from shared.domain.resource_id import MachineId, machine_id
 from shared.settings import SettingError
@@ -140,7 +141,7 @@ def page_token(call: Call, kind: type[_Kind]) -> _Kind | None:
     if not token:
         return None
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(token.encode()), type=kind)
+        return msgspec.json.decode(base64.urlsafe_b64decode(token.encode()), type=prepared(kind))
     except (ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise invalid("$skiptoken", "The page token is not one of ours; use nextLink as it was given.") from error
 

@@ -3,6 +3,7 @@
 The identity SDK and the tables of maintenance configurations are imported inside: no cold start pays for them.
 """
 
+import threading
 import uuid
 from collections.abc import Callable
 from functools import cache, partial
@@ -43,9 +44,20 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
 
 
-@cache
+_first = threading.Lock()
+
+
 def services() -> Services:
-    """Raises SettingError. A failure is not remembered: the next call tries again."""
+    """Raises SettingError. A failure is not remembered: the next call tries again.
+
+    A worker's first functions come together; one of them builds, the others wait for it.
+    """
+    with _first:
+        return _built()
+
+
+@cache
+def _built() -> Services:
     settings = read_settings()
     login = partial(_identity, settings.identity)
     azure = Azure(settings.arm_endpoint, settings.arm_audience, login, Clock(), settings.deployment)

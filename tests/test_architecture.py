@@ -46,6 +46,9 @@ IMPORTS_SDK_AT_THE_TOP = {("shared/cloud/gate.py", "azure.core")}
 # What a pure module can need. A module that reads the world (os, time, random, socket, logging ...) is not here.
 PURE = {"calendar", "collections", "dataclasses", "datetime", "enum", "functools", "hashlib", "heapq", "itertools",
         "math", "msgspec", "operator", "re", "shared", "typing", "uuid", "zoneinfo"}  # fmt: skip
+GUARDS = {"shared/domain/prepared.py": {"threading"}}
+"""A lock around a fault of msgspec, that every room needs and that decides nothing."""
+
 IMPURE_CALLS = {"now", "utcnow", "today", "uuid1", "uuid4", "open", "print", "input", "__import__", "getenv"}
 
 MOST_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS = 300, 40, 6
@@ -186,7 +189,8 @@ def test_nothing_imports_tests_and_nothing_deployed_imports_infra() -> None:
 def test_the_domain_is_pure() -> None:
     wrong = []
     for path in python_files("shared/domain"):
-        wrong += [str(each) for each in imports(path) if each.module.split(".")[0] not in PURE]
+        allowed = PURE | GUARDS.get(name(path), set())
+        wrong += [str(each) for each in imports(path) if each.module.split(".")[0] not in allowed]
         for call in (node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)):
             called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
             if called in IMPURE_CALLS:

@@ -22,6 +22,7 @@ from shared.domain.maintenance_id import (
     parse_configuration_id,
 )
 from shared.domain.merge_patch import merged, read_object
+from shared.domain.prepared import prepared
 from shared.domain.reading import field_error
 from shared.domain.reason import Reason, reason
 from shared.domain.resource_id import MachineId, encode_key, parse_machine_id
@@ -144,7 +145,7 @@ def read_assignment(body: bytes, address: AssignmentId) -> Assignment:
     A scope without a filter takes every machine in it, as Azure's does.
     """
     try:
-        given = msgspec.json.decode(body or b"null", type=_Given)
+        given = msgspec.json.decode(body or b"null", type=prepared(_Given))
     except msgspec.ValidationError as error:
         raise field_error(error) from error
     except (msgspec.DecodeError, RecursionError) as error:

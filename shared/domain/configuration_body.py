@@ -19,6 +19,7 @@ from shared.domain.installation import START_ROOM, shortest
 from shared.domain.location import region
 from shared.domain.maintenance_id import ConfigurationId
 from shared.domain.merge_patch import merged, read_object
+from shared.domain.prepared import prepared
 from shared.domain.reading import field_error
 from shared.domain.recurrence import AZURE, FLEET, window_error
 from shared.domain.window import AT as WINDOW
@@ -97,7 +98,7 @@ def _read(
 ) -> Configuration:
     """`now` None: nothing is asked of start and expiration."""
     try:
-        given = msgspec.convert(plain, _Given)
+        given = msgspec.convert(plain, prepared(_Given))
     except msgspec.ValidationError as error:
         raise field_error(error) from error
     fleet = _fleet(given.properties.fleet, before)

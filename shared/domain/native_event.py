@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from shared.domain.maintenance_id import ConfigurationId, parse_configuration_id
+from shared.domain.prepared import prepared
 
 PREFIX = "Microsoft.Maintenance."
 KINDS = (f"{PREFIX}PreMaintenanceEvent", f"{PREFIX}PostMaintenanceEvent")
@@ -40,6 +41,6 @@ def read_native_event(kind: str, id_: str, time: datetime | None, data: Any) -> 
         return None
     if not isinstance(data, dict):
         raise ValueError("The event has no data.")
-    event = msgspec.convert({**data, "id": id_, "type": known, "eventTime": time}, type=NativeEvent)
+    event = msgspec.convert({**data, "id": id_, "type": known, "eventTime": time}, type=prepared(NativeEvent))
     _ = event.configuration
     return event

@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from shared.domain.errors import RequestError, invalid
+from shared.domain.prepared import prepared
 
 _PATH = re.compile(r"at `\$\.?([^`]*)`")
 _UNKNOWN_FIELD = re.compile(r"unknown field `([^`]*)`")
@@ -24,7 +25,7 @@ def field_error(error: msgspec.ValidationError, under: str = "") -> RequestError
 def decode_body(body: bytes, kind: type[_Kind]) -> _Kind:
     """A JSON body. Raises RequestError 400 for malformed or too deeply nested JSON, unknown or mistyped fields."""
     try:
-        return msgspec.json.decode(body or b"null", type=kind)
+        return msgspec.json.decode(body or b"null", type=prepared(kind))
     except msgspec.ValidationError as error:
         raise field_error(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -9,6 +9,7 @@ import msgspec
 
 from shared.domain.agenda import Item
 from shared.domain.logline import logline
+from shared.domain.prepared import prepared
 from shared.domain.resource_id import encode_key
 from shared.store.table import Conflict, Delete, Insert, Merge, Row, Table
 
@@ -121,7 +122,7 @@ def _oldest(pages: Sequence[Sequence[Row]]) -> datetime | None:
 def _item(row: Row) -> Item | None:
     """None when this version cannot read it."""
     try:
-        return msgspec.json.decode(str(row.values.get("item", "")), type=Item)
+        return msgspec.json.decode(str(row.values.get("item", "")), type=prepared(Item))
     except msgspec.MsgspecError as error:
         log.warning(logline("agenda line not read", shard=row.partition, line=row.key, detail=error))
         return None

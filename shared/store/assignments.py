@@ -11,6 +11,7 @@ import msgspec
 
 from shared.domain.assignment import Assignment, AssignmentId
 from shared.domain.maintenance_id import ConfigurationId
+from shared.domain.prepared import prepared
 from shared.domain.resource_id import MachineId, encode_key
 from shared.store.table import Delete, Insert, Merge, Replace, Row, Table
 
@@ -89,4 +90,4 @@ def _partition(configuration: ConfigurationId) -> str:
 
 def _stored(row: Row) -> Stored:
     text = str(row.values["assignment"])
-    return Stored(assignment=msgspec.json.decode(text, type=Assignment), etag=row.etag)
+    return Stored(assignment=msgspec.json.decode(text, type=prepared(Assignment)), etag=row.etag)

@@ -6,6 +6,7 @@ import msgspec
 
 from shared.domain.bucket import LARGEST_LEASE, Bucket, block, lease
 from shared.domain.health import Throttle
+from shared.domain.prepared import prepared
 from shared.domain.resource_id import encode_key
 from shared.store.table import Conflict, Insert, Replace, Row, Table
 
@@ -44,7 +45,7 @@ class Buckets:
     def throttled(self, now: datetime, size: int) -> tuple[list[Throttle], bool]:
         """Of the first `size` throttles those that Azure keeps closed now, and whether there are more to read."""
         rows = self._table.page(_GUEST_PATCH, size=size + 1)
-        read = [(row.key, msgspec.json.decode(str(row.values["bucket"]), type=Bucket)) for row in rows[:size]]
+        read = [(row.key, msgspec.json.decode(str(row.values["bucket"]), type=prepared(Bucket))) for row in rows[:size]]
         closed = [(key, until) for key, bucket in read if (until := bucket.blocked_until) and until > now]
         return [_throttle(key, until) for key, until in closed], len(rows) > size
 
@@ -62,7 +63,7 @@ class Buckets:
         row = self._table.get(_GUEST_PATCH, key)
         if row is None:
             return Bucket(), Row(partition=_GUEST_PATCH, key=key, values={})
-        return msgspec.json.decode(str(row.values["bucket"]), type=Bucket), row
+        return msgspec.json.decode(str(row.values["bucket"]), type=prepared(Bucket)), row
 
     def _write(self, row: Row, bucket: Bucket) -> bool:
         new = msgspec.structs.replace(row, values={"bucket": msgspec.json.encode(bucket).decode()})

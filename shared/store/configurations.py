@@ -10,6 +10,7 @@ import msgspec
 
 from shared.domain.configuration import Configuration
 from shared.domain.maintenance_id import ConfigurationId
+from shared.domain.prepared import prepared
 from shared.domain.resource_id import encode_key
 from shared.store.table import Delete, Insert, Merge, Replace, Row, Table
 
@@ -81,4 +82,4 @@ class Configurations:
 
 def _stored(row: Row) -> Stored:
     text = str(row.values["configuration"])
-    return Stored(configuration=msgspec.json.decode(text, type=Configuration), etag=row.etag)
+    return Stored(configuration=msgspec.json.decode(text, type=prepared(Configuration)), etag=row.etag)

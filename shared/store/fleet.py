@@ -7,6 +7,7 @@ import msgspec
 
 from shared.domain.fleet import Subscription
 from shared.domain.owner import Mark
+from shared.domain.prepared import prepared
 from shared.domain.resource_id import encode_key
 from shared.store.table import LARGEST_BATCH, Merge, Row, Table
 
@@ -56,11 +57,12 @@ class Fleet:
 
     def subscription(self, id_: str) -> Subscription | None:
         row = self._table.get(_SUBSCRIPTIONS, encode_key(id_))
-        return msgspec.json.decode(str(row.values["value"]), type=Subscription) if row else None
+        return msgspec.json.decode(str(row.values["value"]), type=prepared(Subscription)) if row else None
 
     def subscriptions(self) -> list[Subscription]:
         return [
-            msgspec.json.decode(str(r.values["value"]), type=Subscription) for r in self._table.scan(_SUBSCRIPTIONS)
+            msgspec.json.decode(str(r.values["value"]), type=prepared(Subscription))
+            for r in self._table.scan(_SUBSCRIPTIONS)
         ]
 
     def save_mark(self, mark: Mark) -> None:
@@ -69,12 +71,12 @@ class Fleet:
 
     def mark(self, subscription: str) -> Mark | None:
         row = self._table.get(_MARKS, encode_key(subscription))
-        return msgspec.json.decode(str(row.values["value"]), type=Mark) if row else None
+        return msgspec.json.decode(str(row.values["value"]), type=prepared(Mark)) if row else None
 
     def marks(self) -> dict[str, Mark]:
         """Of every subscription, by its id."""
         rows = self._table.scan(_MARKS)
-        marks = [msgspec.json.decode(str(row.values["value"]), type=Mark) for row in rows]
+        marks = [msgspec.json.decode(str(row.values["value"]), type=prepared(Mark)) for row in rows]
         return {mark.subscription: mark for mark in marks}
 
     def timer_ran(self, name: str, now: datetime) -> None:

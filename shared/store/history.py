@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from shared.domain.machine import Assessment, Installation
+from shared.domain.prepared import prepared
 from shared.domain.resource_id import MachineId, encode_key
 from shared.domain.update import Update
 from shared.store.table import LARGEST_BATCH, Merge, Row, Table, Value
@@ -48,12 +49,12 @@ class History:
     def installations(self, address: MachineId) -> list[Installation]:
         """Newest first."""
         rows = self._table.scan(address.key, _INSTALLATIONS, _AFTER_INSTALLATIONS)
-        return [msgspec.json.decode(str(row.values["installation"]), type=Installation) for row in rows]
+        return [msgspec.json.decode(str(row.values["installation"]), type=prepared(Installation)) for row in rows]
 
     def updates_of(self, address: MachineId, installation: str) -> list[Update]:
         prefix = f"update|{encode_key(installation)}"
         rows = self._table.scan(address.key, f"{prefix}|", f"{prefix}}}")
-        return [msgspec.json.decode(str(row.values["update"]), type=Update) for row in rows]
+        return [msgspec.json.decode(str(row.values["update"]), type=prepared(Update)) for row in rows]
 
 
 def _assessment_row(address: MachineId, assessment: Assessment) -> Row:

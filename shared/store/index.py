@@ -14,6 +14,7 @@ import msgspec
 
 from shared.domain.index import Build, Head, Pack, finish
 from shared.domain.machine import Record
+from shared.domain.prepared import prepared
 from shared.store.packs import Blocks, Lines, Packer, join, lines, needed, records, split
 from shared.store.table import LARGEST_BATCH, Delete, Insert, Merge, Replace, Row, Table, Value
 
@@ -128,4 +129,4 @@ _Kind = TypeVar("_Kind", Build, Head)
 
 
 def _unpacked(values: Mapping[str, Value], kind: type[_Kind]) -> _Kind:
-    return msgspec.msgpack.decode(zlib.decompress(join(_VALUE, values)), type=kind)
+    return msgspec.msgpack.decode(zlib.decompress(join(_VALUE, values)), type=prepared(kind))

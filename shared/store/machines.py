@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from shared.domain.identity import own_results
 from shared.domain.machine import Assessment, Identity, Installation, Machine, Record, Refusal, Watch
+from shared.domain.prepared import prepared
 from shared.domain.resource_id import MachineId
 from shared.store.table import LARGEST_BATCH, LARGEST_TRANSACTION, Merge, Row, Table, Value
 
@@ -148,7 +149,7 @@ def _whole(row: Row) -> Record:
 
 def _machine(row: Row) -> Machine:
     """With the vmId that a listing settled; until one has, the sweep's."""
-    machine = msgspec.json.decode(str(row.values["machine"]), type=Machine)
+    machine = msgspec.json.decode(str(row.values["machine"]), type=prepared(Machine))
     settled = str(row.values.get("vmId", machine.vm_id))
     return machine if settled == machine.vm_id else replace(machine, vm_id=settled)
 
@@ -158,7 +159,7 @@ _Part = TypeVar("_Part")
 
 def _part(row: Row, name: str, kind: type[_Part]) -> _Part | None:
     text = row.values.get(name)
-    return msgspec.json.decode(str(text), type=kind) if text else None
+    return msgspec.json.decode(str(text), type=prepared(kind)) if text else None
 
 
 def _time(row: Row, name: str) -> datetime | None:

@@ -6,6 +6,7 @@ import msgspec
 
 from shared.domain.maintenance_id import ConfigurationId
 from shared.domain.native_event import PREFIX, NativeEvent
+from shared.domain.prepared import prepared
 from shared.store.table import Merge, Row, Table
 
 _LAST = 10**14  # no start, written yyyyMMddHHmmss, is as large
@@ -28,5 +29,5 @@ class NativeEvents:
     def page(self, configuration: ConfigurationId, first: str, size: int) -> tuple[list[NativeEvent], str]:
         """Up to `size` events, those of the newest run first, and the row to go on from, "" at the end."""
         rows = self._table.page(configuration.key, first, _AFTER, size + 1)
-        events = [msgspec.json.decode(str(row.values["event"]), type=NativeEvent) for row in rows[:size]]
+        events = [msgspec.json.decode(str(row.values["event"]), type=prepared(NativeEvent)) for row in rows[:size]]
         return events, rows[size].key if len(rows) > size else ""

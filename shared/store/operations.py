@@ -7,6 +7,7 @@ flight on a machine, and an attempt (for an installation: a run) exists at most 
 import msgspec
 
 from shared.domain.operation import Operation, State
+from shared.domain.prepared import prepared
 from shared.domain.resource_id import MachineId, encode_key, parse_machine_id
 from shared.store.table import Conflict, Delete, Insert, Merge, Replace, Row, Table
 
@@ -101,4 +102,4 @@ def _row(partition: str, key: str, operation: Operation) -> Row:
 
 
 def _operation(row: Row) -> Operation:
-    return msgspec.json.decode(str(row.values["operation"]), type=Operation)
+    return msgspec.json.decode(str(row.values["operation"]), type=prepared(Operation))

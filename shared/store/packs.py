@@ -12,6 +12,7 @@ import msgspec
 
 from shared.domain.index import MOST_TAG_NAMES, Cursor, Facet, Pack, facet_of, machine_line, scope_line
 from shared.domain.machine import Record
+from shared.domain.prepared import prepared
 from shared.store.table import LARGEST_BINARY, LARGEST_ENTITY, Value
 
 # A block is closed at so many bytes before compression (ours): some 40 machines, compressed about eightfold. One record
@@ -129,7 +130,7 @@ def records(blocks: Blocks, values: Mapping[str, Value], numbers: Sequence[int])
         packed = zlib.decompress(_bytes(values, f"{_BLOCK}{block}"))
         opened[block] = msgspec.msgpack.decode(packed, type=list[msgspec.Raw])
     places = [(block, number - blocks.starts[block]) for number in numbers for block in [blocks.block(number)]]
-    return [msgspec.msgpack.decode(opened[block][place], type=Record) for block, place in places]
+    return [msgspec.msgpack.decode(opened[block][place], type=prepared(Record)) for block, place in places]
 
 
 def split(name: str, content: bytes) -> dict[str, Value]:

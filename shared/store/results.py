@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from shared.domain.prepared import prepared
 from shared.domain.resource_id import encode_key
 from shared.domain.results import Sweep
 from shared.store.table import LARGEST_BATCH, Merge, Row, Table, Value
@@ -41,4 +42,4 @@ class Results:
 
 
 def _sweep(row: Row) -> Sweep:
-    return msgspec.convert(row.values, type=Sweep)
+    return msgspec.convert(row.values, type=prepared(Sweep))

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from shared.domain.maintenance_id import ConfigurationId
 from shared.domain.phase import Phase
+from shared.domain.prepared import prepared
 from shared.domain.resource_id import encode_key
 from shared.domain.summary import Summary
 from shared.store.table import Conflict, Insert, Merge, Replace, Row, Table, Value
@@ -87,7 +88,7 @@ def _key(start: datetime) -> str:
 
 
 def _summary(row: Row) -> Summary:
-    return msgspec.json.decode(str(row.values["summary"]), type=Summary)
+    return msgspec.json.decode(str(row.values["summary"]), type=prepared(Summary))
 
 
 def _request(request: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from shared.domain.prepared import prepared
 from shared.domain.resource_id import encode_key, parse_machine_id
 from shared.domain.run import Run, RunMachine
 from shared.store.table import Conflict, Insert, Merge, Replace, Row, Table
@@ -59,26 +60,26 @@ class Runs:
         from shared.domain.configuration import Configuration
 
         row = self._table.get(encode_key(run_id), _CONFIGURATION)
-        return msgspec.json.decode(str(row.values["configuration"]), type=Configuration) if row else None
+        return msgspec.json.decode(str(row.values["configuration"]), type=prepared(Configuration)) if row else None
 
     def run(self, run_id: str) -> Run | None:
         """The run without its machines."""
         row = self._table.get(encode_key(run_id), _RUN)
-        return msgspec.json.decode(str(row.values["run"]), type=Run) if row else None
+        return msgspec.json.decode(str(row.values["run"]), type=prepared(Run)) if row else None
 
     def load(self, run_id: str) -> Loaded | None:
         row = self._table.get(encode_key(run_id), _RUN)
         if row is None:
             return None
         rows = self._table.scan(row.partition, _MACHINES, _AFTER_MACHINES)
-        machines = tuple(msgspec.json.decode(str(each.values["machine"]), type=RunMachine) for each in rows)
-        run = msgspec.json.decode(str(row.values["run"]), type=Run)
+        machines = tuple(msgspec.json.decode(str(each.values["machine"]), type=prepared(RunMachine)) for each in rows)
+        run = msgspec.json.decode(str(row.values["run"]), type=prepared(Run))
         return Loaded(run=run, machines=machines, etag=row.etag)
 
     def page(self, run_id: str, first: str, size: int) -> tuple[list[RunMachine], str]:
         """Up to `size` machines of a run, and the row to go on from, "" at the end."""
         rows = self._table.page(encode_key(run_id), max(first, _MACHINES), _AFTER_MACHINES, size + 1)
-        machines = [msgspec.json.decode(str(each.values["machine"]), type=RunMachine) for each in rows[:size]]
+        machines = [msgspec.json.decode(str(each.values["machine"]), type=prepared(RunMachine)) for each in rows[:size]]
         return machines, rows[size].key if len(rows) > size else ""
 
     def save(self, loaded: Loaded, run: Run, machines: Sequence[RunMachine]) -> None:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from shared.domain.prepared import prepared
 from shared.domain.resource_id import MachineId
 from shared.domain.update import Update
 from shared.store.table import LARGEST_BATCH, Change, Delete, Merge, Row, Table
@@ -15,7 +16,7 @@ class Updates:
 
     def of(self, address: MachineId) -> list[Update]:
         rows = self._table.scan(address.key)
-        return [msgspec.json.decode(str(row.values["update"]), type=Update) for row in rows]
+        return [msgspec.json.decode(str(row.values["update"]), type=prepared(Update)) for row in rows]
 
     def replace(self, address: MachineId, updates: tuple[Update, ...]) -> None:
         """Make the rows say exactly these. Safe to repeat: a crash in between is mended by doing it again."""

@@ -76,14 +76,20 @@ def test_no_bad_request_breaks_a_route(indexed: dict[str, Function], cloud: Stac
             asked[name] += 1
             if why := fault(bad, reply):
                 wrong.append(f"{name}: {bad} -> {why}")
-    first = "\n".join(wrong[:20])
-    assert wrong == [], f"{len(wrong)} answers are wrong, again with SWEEP_SEED={seed}; the first:\n{first}"
+    log = (cloud.folder / "host.log").read_text(encoding="utf-8", errors="replace")
+    assert wrong == [], _told(wrong, seed, log)
     swept = {name.partition(" ")[2] for name in asked}
     assert swept == {name for name, function in indexed.items() if isinstance(function.trigger, HttpTrigger)}
     assert min(asked.values()) > 50
-    log = (cloud.folder / "host.log").read_text(encoding="utf-8", errors="replace")
     assert cloud.cloud.token not in log
     assert "AccountKey" not in log
+
+
+def _told(wrong: list[str], seed: int, log: str) -> str:
+    """The first wrong answers, and what the host wrote when it or the app failed."""
+    errors = [line for line in log.splitlines() if '"level":"error"' in line]
+    first = [f"{len(wrong)} answers are wrong, again with SWEEP_SEED={seed}; the first:", *wrong[:20]]
+    return "\n".join([*first, "The host's last errors:", *errors[-20:]])
 
 
 def test_an_inventory_that_azure_refuses_is_asked_for_again_later(cloud: Stack) -> None:

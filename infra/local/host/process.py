@@ -15,6 +15,8 @@ async def start_process(port: int, number: int, secret: str, environment: dict[s
         sys.executable,
         "-X",
         "utf8",
+        "-X",
+        "faulthandler",  # a crash in native code says where, on standard error beside the logs
         "-m",
         "infra.local.host.worker",
         str(port),
