@@ -73,8 +73,8 @@ class Row(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def may_be_asked(self) -> bool:
-        """Whether an assessment asked for now could help: what is busy now may not be so later."""
-        return self.reason is None or self.reason.code == "MachineBusy"
+        """Whether an assessment asked for now could help: what was busy, silent or failed may not be so later."""
+        return self.reason is None or self.reason.code not in SKIPPED
 
     def outcome(self, chosen: bool) -> tuple[str, str]:
         """Outcome and reason in words: of the installation where one was asked for, else of the assessment."""

@@ -27,7 +27,7 @@ NUDGE_SECONDS = 4.0
 CURRENT = timedelta(hours=24)
 """How old an assessment may be and still count here; the app's own setting is the same."""
 
-LATE_SECONDS = 8.0
+LATE_SECONDS = 4.0
 """After this an assessment is asked for where it is still awaited: who asks has the end of a planned one looked for.
 
 At real speed such ends are looked for once in minutes; here that would be most of the demo's time.

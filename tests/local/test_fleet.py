@@ -78,5 +78,6 @@ def test_what_is_right_in_a_window_is_not_what_is_right_on_request() -> None:
 
 def test_a_busy_machine_may_be_asked_again_and_one_that_is_left_alone_may_not() -> None:
     assert msgspec.structs.replace(ROW, reason=None).may_be_asked
-    assert msgspec.structs.replace(ROW, reason=Why("MachineBusy")).may_be_asked
+    for passing in ("MachineBusy", "PlatformSilent", "AssessmentFailed"):
+        assert msgspec.structs.replace(ROW, reason=Why(passing)).may_be_asked
     assert not msgspec.structs.replace(ROW, reason=Why("PoweredOff")).may_be_asked
