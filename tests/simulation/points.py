@@ -62,9 +62,10 @@ RARE = named(
 """Seldom come to, or at the very end of a way: seeds aim at many of them."""
 
 RACES = named(
+    assessment_request="machines.write operations.write",
     assessment_start="arm.owner fleet.write",
     assessments_start="fleet.write machines.get machines.write operations.get",
-    installation_request="operations.write",
+    installation_request="machines.write operations.write",
     installation_start="arm.owner fleet.write",
 )
 """Only where two requests meet within a step, an answer comes after its operation moved on, or the first start of a
