@@ -10,6 +10,8 @@ from tests.simulation.scheduler import Scheduler
 from tests.simulation.steps import Invocation
 
 TRIES = 8
+LATER = (429, 503)
+"""Statuses by which the app says that Azure does not answer now."""
 WAITS = (0.8, 5.0, 20.0)
 """Seconds before a client asks again."""
 
@@ -52,10 +54,11 @@ class Clients:
         self.calls.append(call)
 
         def ended(invocation: Invocation) -> None:
-            if isinstance(invocation.failure, RequestError):
-                self.refused.append(f"{function} {invocation.failure.code}")
-                on_refusal(invocation.failure)
-            elif invocation.crashed or invocation.failure:
+            failure = invocation.failure
+            if isinstance(failure, RequestError) and failure.status not in LATER:
+                self.refused.append(f"{function} {failure.code}")
+                on_refusal(failure)
+            elif invocation.crashed or failure:
                 if left:
                     again = self._scheduler.now + self._choose()
                     self._scheduler.at(again, lambda: self.ask(function, act, left - 1, about, on_refusal))

@@ -1,29 +1,17 @@
-"""A share of fresh days with a maintenance window, and every guard of a window taken out in turn."""
+"""Every guard of a maintenance window taken out in turn."""
 
 import time
 
 import pytest
 
-from tests.simulation.campaign import run_campaign
 from tests.simulation.report import simulation_report
 from tests.simulation.runner import HANGS, first_broken
-from tests.simulation.window_coverage import WindowCoverage
 from tests.simulation.window_mutants import MUTANTS
 from tests.simulation.windows import windows_runner
 from tests.simulation.world import Parts
 
-SHARE = 6.0
-"""Seconds of fresh seeds here; what must be met how often is judged by the whole share (test_proof.py)."""
 SEEDS_FOR_A_MUTANT = 600
 """As many as a minute lives: a mutant that passes them would pass."""
-
-
-def test_fresh_seeds_break_no_law(pytestconfig: pytest.Config) -> None:
-    campaign = run_campaign(SHARE, None, None, WindowCoverage(), windows_runner())
-    simulation_report(pytestconfig).append(f"windows: {campaign.sums()}")
-    assert campaign.failed == [], "\n".join(campaign.report())
-    assert campaign.coverage.unknown == []
-    assert campaign.coverage.met["outcome Succeeded"] > 0
 
 
 @pytest.mark.parametrize("name", MUTANTS)
