@@ -45,15 +45,21 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _first = threading.Lock()
+# So long a function waits for another that builds, seconds (ours): an unreachable storage must not line them all up.
+LONGEST_WAIT = 60
 
 
 def services() -> Services:
     """Raises SettingError. A failure is not remembered: the next call tries again.
 
-    A worker's first functions come together; one of them builds, the others wait for it.
+    A worker's first functions come together; one of them builds, the others wait for it, or raise TimeoutError.
     """
-    with _first:
+    if not _first.acquire(timeout=LONGEST_WAIT):
+        raise TimeoutError("Storage does not answer: another function is still opening it.")
+    try:
         return _built()
+    finally:
+        _first.release()
 
 
 @cache

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # Time-outs of one request, seconds (ours): together they are domain/run.py's SEND_TIMEOUT.
 CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 30
+# The same for a request that only reads, whose answer may be a page of a thousand rows: the SDKs' own is 300, the whole
+# time of a function.
+LOOK_TIMEOUT = 60
 _CLIENTS_KEPT = 512  # per kind: subscriptions looked at by one worker
 
 
@@ -118,8 +121,9 @@ class Azure:
         """For the clients that only read: they may retry, and they tell us the time."""
         from shared.cloud.gate import Gate, Retry
 
-        gate = [Gate(self.clock)]
-        return {"credential_scopes": [self._scope], "per_retry_policies": gate, "retry_policy": Retry(), **self._wire()}
+        waits = {"connection_timeout": CONNECT_TIMEOUT, "read_timeout": LOOK_TIMEOUT}
+        policies = {"per_retry_policies": [Gate(self.clock)], "retry_policy": Retry()}
+        return {"credential_scopes": [self._scope], **policies, **waits, **self._wire()}
 
     def _wire(self) -> dict[str, Any]:
         return {"transport": self._transport} if self._transport else {}

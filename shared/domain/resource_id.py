@@ -12,8 +12,9 @@ ARC_TYPE = "Microsoft.HybridCompute/machines"
 _TYPES = {VM_TYPE.lower(): VM_TYPE, ARC_TYPE.lower(): ARC_TYPE}
 _FAMILIES = {VM_TYPE: "vm", ARC_TYPE: "arc"}
 _PLAIN = re.compile(r"[a-z0-9._()-]*")
-# Texts whose parsing or encoding is remembered (ours): a worker asks for the same few again and again; under 8 MiB.
-KEPT = 4096
+# Texts whose parsing or encoding is remembered, and the longest of them, characters (ours): a worker asks for the same
+# few again and again; under 32 MiB. Azure's own ids are far shorter, but callers send what they like.
+KEPT, LONGEST_KEPT = 4096, 512
 # /subscriptions/{s}/resourceGroups/{g}/providers/{p}/{t}/{n} split at the slashes
 _SEGMENTS = 9
 
@@ -62,9 +63,13 @@ def machine_id(subscription: str, group: str, provider: str, kind: str, name: st
     return MachineId(subscription=subscription.lower(), group=group, type=known, name=name)
 
 
-@lru_cache(KEPT)
 def parse_machine_id(text: str) -> MachineId:
     """The id written as ARM writes it, any casing. Raises RequestError when it is not a machine's."""
+    return _parsed(text) if len(text) <= LONGEST_KEPT else _parsed.__wrapped__(text)
+
+
+@lru_cache(KEPT)
+def _parsed(text: str) -> MachineId:
     parts = text.split("/")
     if len(parts) != _SEGMENTS or [parts[i].lower() for i in (0, 1, 3, 5)] != ["", *_LITERALS]:
         raise RequestError(400, "LinkedInvalidPropertyId", f"'{text}' is not a machine's resource id.", "id")
@@ -74,13 +79,17 @@ def parse_machine_id(text: str) -> MachineId:
 _LITERALS = ["subscriptions", "resourcegroups", "providers"]
 
 
-@lru_cache(KEPT)
 def encode_key(text: str) -> str:
     """Lower case; letters and digits of any script and `-_.()` as they are, every other character as `~HH` a byte.
 
     Texts that differ in more than case never share a key. Source: "Understanding the Table service data model":
     slashes, `#`, `?` and control characters are forbidden; `|` stays free as our separator, `~` as our escape.
     """
+    return _encoded(text) if len(text) <= LONGEST_KEPT else _encoded.__wrapped__(text)
+
+
+@lru_cache(KEPT)
+def _encoded(text: str) -> str:
     lower = text.lower()
     if _PLAIN.fullmatch(lower):
         return lower

@@ -105,11 +105,13 @@ def advance(
     facts: dict[str, Operation],
     now: datetime,
     unseen: Set[str] = frozenset(),
+    granting: datetime | None = None,
 ) -> Advance:
     """The next step of a run, from its rows and from each machine's attempt in this run. May be repeated at will.
 
     `unseen`: machines whose attempt was not read this time; they stay as they are, and count as busy. `now` is an
     instant before the attempts were read: a permit that had run out then is seen with all that was sent on it.
+    `granting`: the instant after that, from which the life of new permits counts: reading many attempts takes time.
     """
     if run.closed or run.phase is Phase.SELECTING:
         return Advance()
@@ -117,7 +119,7 @@ def advance(
     after = _judged(run, [part.machine for part in parts], now)
     parts = [_rest(after, part, facts.get(part.machine.machine), now) for part in parts]
     granted = _granted(after, parts, now)
-    parts = [_grant(after, part, now) if part.machine.machine in granted else part for part in parts]
+    parts = [_grant(after, part, granting or now) if part.machine.machine in granted else part for part in parts]
     return _decided(run, after, machines, parts, now)
 
 
@@ -134,7 +136,8 @@ class _Part(msgspec.Struct, frozen=True):
 def _settle(run: Run, machine: RunMachine, fact: Operation | None, now: datetime, unseen: bool) -> _Part:
     """What its attempt says."""
     if machine.is_ended or unseen:
-        return _Part(machine, busy=_may_be_busy(machine))
+        free = _free_at(run, machine) if machine.step is Step.PERMITTED else None
+        return _Part(machine, wake=_seconds(free - now) if free else None, busy=_may_be_busy(machine))
     if fact is None or fact.state is State.CLAIMED:
         return _Part(machine, rest=True)
     if fact.state is State.ENDED:

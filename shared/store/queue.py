@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LONGEST_DELAY = 3600
 # Messages do not expire; the default of seven days could forget a machine. Source: Queue Storage, Put Message.
 NEVER_EXPIRES = -1
+# Time-outs of one request, seconds (ours); the service takes at most 30. Source: "Setting timeouts for Queue Storage".
+CONNECT_TIMEOUT, READ_TIMEOUT = 5, 35
 
 
 class Queues:
@@ -66,4 +68,7 @@ def open_queues(connection: str) -> Queues:
     """The account's queues, by connection string."""
     from azure.storage.queue import QueueServiceClient
 
-    return Queues(QueueServiceClient.from_connection_string(connection))
+    service = QueueServiceClient.from_connection_string(
+        connection, connection_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT
+    )
+    return Queues(service)

@@ -24,6 +24,9 @@ LARGEST_PROPERTY = 32 * 1024  # characters of one string property (64 KiB of UTF
 LARGEST_BINARY = 64 * 1024  # bytes of one binary property
 LARGEST_ENTITY = 1024 * 1024  # bytes
 MOST_PROPERTIES = 252
+# Time-outs of one request, seconds (ours): the SDK's own are 300 each, the whole time of a function. The service takes
+# at most 30. Source: "Setting timeouts for Table service operations".
+CONNECT_TIMEOUT, READ_TIMEOUT = 5, 35
 _OTHER_SIZE = 16  # bytes of a number or a time, at most
 _FORBIDDEN = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
 
@@ -182,7 +185,8 @@ def open_tables(connection: str) -> TableServiceClient:
     """The account's tables, by connection string."""
     from azure.data.tables import TableServiceClient
 
-    return TableServiceClient.from_connection_string(connection)
+    waits = {"connection_timeout": CONNECT_TIMEOUT, "read_timeout": READ_TIMEOUT}
+    return TableServiceClient.from_connection_string(connection, **waits)
 
 
 def check(changes: Sequence[Change]) -> None:

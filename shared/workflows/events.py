@@ -116,6 +116,8 @@ def report_handler(store: Store, id_: str, report: Report) -> Run:
         run = loaded.run
         after = replace(run, events=heard(run.events, report))
         if after == run:
+            if run.phase in (Phase.SELECTING, Phase.READY):
+                store.queues.send(AdvanceRun(run=id_))  # its report was kept, and whoever kept it may have died
             return run
         if run.phase not in (Phase.SELECTING, Phase.READY) or run.cancelled or run.stopped_because:
             raise RequestError(409, "RunNotWaiting", f"The run does not wait any more; it is {run.phase}.", id_)

@@ -26,7 +26,6 @@ from shared.domain.run import (
     opens,
 )
 from shared.store.operations import Held
-from shared.store.runs import Loaded
 from shared.store.store import Store
 from shared.store.table import Conflict
 from shared.workflows.assessment import bring_forward, known_machine, same_or_busy, same_request
@@ -67,17 +66,17 @@ def request_installation(
 
 def start_installation(azure: Azure, store: Store, message: StartInstallation, longest: timedelta) -> None:
     """Use a permit: send the installation, unless the permit is no longer good or it was sent already."""
-    loaded, now = store.runs.load(message.run), azure.clock.now()
+    member, now = store.runs.member(message.run, message.machine), azure.clock.now()
     record = store.machines.get(parse_machine_id(message.machine))
-    if loaded is None or record is None:
+    if member is None or record is None:
         return
-    machine = _machine(loaded, message.machine)
-    held = _hold(store, loaded.run, machine, record, now) if may_start(loaded.run, machine, now) else None
+    run, machine = member
+    held = _hold(store, run, machine, record, now) if may_start(run, machine, now) else None
     if held is None or held.operation.state is not State.CLAIMED:
         log.info("installation not started run=%s machine=%s reason=NoPermit", message.run, message.machine)
         return
-    plan = loaded.run.plan
-    asked = _Asked(loaded.run, _request(store, loaded.run, machine), longest)
+    plan = run.plan
+    asked = _Asked(run, _request(store, run, machine), longest)
     try:
         if ended_as_lost(store, record, held, now):
             return
@@ -173,10 +172,6 @@ def _not_first(store: Store, operation: Operation, now: datetime) -> Operation:
     if store.operations.refuse(turned_away):
         store.queues.send(AdvanceRun(run=operation.attempt))
     return same_or_busy(store, parse_machine_id(operation.machine), operation.attempt, now)
-
-
-def _machine(loaded: Loaded, machine: str) -> RunMachine:
-    return next(each for each in loaded.machines if each.machine == machine)
 
 
 def _seconds(span: timedelta) -> int:

@@ -159,7 +159,10 @@ def window_of(store: Store, address: ConfigurationId, start: datetime) -> tuple[
 def _select(azure: Azure, store: Store, id_: str) -> None:
     """Write down the machines in scope. Each batch is guarded by the run's row: of two instances one goes on."""
     loaded, configuration = store.runs.load(id_), store.runs.frozen(id_)
-    if loaded is None or configuration is None or loaded.run.phase is not Phase.SELECTING:
+    if loaded is None or configuration is None or loaded.run.phase not in (Phase.SELECTING, Phase.READY):
+        return
+    if loaded.run.phase is Phase.READY:
+        _set_going(azure, store, loaded)  # once more: who selected may have died before it could
         return
     new = iter(_judged(azure, store, loaded, configuration))
     while batch := tuple(islice(new, MOST_CHANGES)):
@@ -167,20 +170,24 @@ def _select(azure: Azure, store: Store, id_: str) -> None:
     run = selected(loaded.run, plan_for(configuration, loaded.run, len(loaded.machines)))
     run = with_next_alarm(replace(run, events=replace(run.events, topic=bool(azure.topic))))
     loaded = save_step(store, loaded, run, ())
+    _set_going(azure, store, loaded)
     store.run_list.save(configuration.id, summary(run, loaded.machines))
-    _send_to_the_second(store, loaded, _seconds(opens(run) - azure.clock.now()))
-    if run.events.is_unsent:
-        store.queues.send(SendEvents(configuration=run.configuration, start=run.start))
     log.info(logline("machines selected", run=id_, machines=len(loaded.machines), topic=run.events.topic))
 
 
-def _send_to_the_second(store: Store, loaded: Loaded, wait: int) -> None:
-    """The run's alarm; and before it a hint to either queue, too early to do anything, for the host to look often."""
+def _set_going(azure: Azure, store: Store, loaded: Loaded) -> None:
+    """The run's alarm to the second, first; then what it has to tell, and a hint to either queue before the alarm.
+
+    The hints come too early to start anything: the host looks often at a queue that had a message.
+    """
     run = loaded.run
+    wait = _seconds(opens(run) - azure.clock.now())
+    store.queues.send(AdvanceRun(run=run.id, alarm=run.alarm), wait)
+    if run.events.is_unsent:
+        store.queues.send(SendEvents(configuration=run.configuration, start=run.start))
     store.queues.send(AdvanceRun(run=run.id), max(0, wait - WAKE_RUNS))
     for part in loaded.machines[:1]:
         store.queues.send(StartInstallation(run=run.id, machine=part.machine), max(0, wait - WAKE_STARTS))
-    store.queues.send(AdvanceRun(run=run.id, alarm=run.alarm), wait)
 
 
 class _Others(msgspec.Struct, frozen=True, kw_only=True):

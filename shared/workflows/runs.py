@@ -31,7 +31,7 @@ def advance_run(store: Store, message: AdvanceRun, clock: Clock) -> None:
         return
     now, unseen = clock.now(), _unseen(loaded, message)
     facts = _facts(store, loaded, unseen)
-    step = advance(loaded.run, loaded.machines, facts, now, unseen)
+    step = advance(loaded.run, loaded.machines, facts, now, unseen, clock.now())
     decided = _told(store, loaded.run, _stop_first(loaded.run, step))
     after = _after(loaded.run, decided, message)
     try:
@@ -156,5 +156,5 @@ def _facts(store: Store, loaded: Loaded, unseen: frozenset[str]) -> dict[str, Op
     """Each machine's attempt. In a run of a configuration none is made before the machine's first permit."""
     begun = [each for each in loaded.machines if loaded.run.plan is None or each.step is not Step.WAITING]
     wanted = [each.machine for each in begun if each.step is not Step.ENDED and each.machine not in unseen]
-    found = {m: store.operations.attempt(parse_machine_id(m), loaded.run.id) for m in wanted}
-    return {machine: operation for machine, operation in found.items() if operation}
+    found = store.operations.attempts([parse_machine_id(machine) for machine in wanted], loaded.run.id)
+    return {machine: operation for machine, operation in zip(wanted, found, strict=True) if operation}

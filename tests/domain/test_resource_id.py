@@ -5,7 +5,16 @@ import random
 import pytest
 
 from shared.domain.errors import RequestError
-from shared.domain.resource_id import ARC_TYPE, VM_TYPE, encode_key, machine_id, parse_machine_id
+from shared.domain.resource_id import (
+    ARC_TYPE,
+    LONGEST_KEPT,
+    VM_TYPE,
+    _encoded,
+    _parsed,
+    encode_key,
+    machine_id,
+    parse_machine_id,
+)
 from tests.domain.samples import ARC, SUBSCRIPTION, VM
 
 # "Understanding the Table service data model": forbidden in keys.
@@ -131,3 +140,12 @@ def test_keys_of_different_machines_differ() -> None:
     assert len({each.key for each in made}) == len(addresses)
     assert all(each.key == f"{each.scope}|{each.row}" for each in made)
     assert all(each.key.count("|") == 3 for each in made)
+
+
+def test_what_is_longer_than_any_id_is_not_remembered() -> None:
+    """Callers send what they like: a worker would fill up with it."""
+    text = f"/subscriptions/s/resourceGroups/g/providers/{VM_TYPE}/{'x' * LONGEST_KEPT}"
+    kept = [_parsed.cache_info().misses, _encoded.cache_info().misses]
+    assert parse_machine_id(text).name == "x" * LONGEST_KEPT
+    assert encode_key(text) != encode_key(f"{text} ")
+    assert [_parsed.cache_info().misses, _encoded.cache_info().misses] == kept

@@ -13,6 +13,7 @@ from shared.domain.phase import Phase, RunOutcome
 from shared.domain.reason import reason
 from shared.domain.run import (
     MOST_CHANGES,
+    PERMIT_LIFE,
     Plan,
     Run,
     RunMachine,
@@ -194,3 +195,16 @@ def test_how_a_run_ends(outcomes: tuple[Outcome, ...], expected: RunOutcome) -> 
     stopped = advance(cancelled(planned(), reason("Cancelled"), OPEN), (*machines, run_machine(9)), {}, OPEN)
     assert stopped.run is not None
     assert stopped.run.outcome is RunOutcome.CANCELLED
+
+
+def test_a_permit_lives_from_when_it_is_granted_however_long_the_attempts_took_to_read() -> None:
+    granting = OPEN + timedelta(seconds=9)
+    decided = advance(planned(), several(3), {}, OPEN, granting=granting)
+    assert {each.permit_until for each in decided.machines} == {granting + PERMIT_LIFE}
+
+
+def test_a_step_that_does_not_look_at_a_permit_sets_the_alarm_for_its_end() -> None:
+    permit = {"step": Step.PERMITTED, "permit_until": OPEN + timedelta(seconds=7)}
+    one, other = several(1, **permit)[0], replace(several(2)[1], **permit)
+    decided = advance(planned(), (one, other), {}, OPEN, frozenset({one.machine, other.machine}))
+    assert decided.wake == 7 + 2 + 1

@@ -25,7 +25,7 @@ COMMON = named(
     """,
     installation_start="""
         arm.installPatches buckets.get buckets.write fleet.get machines.get operations.get operations.write queue.send
-        run.get run.scan
+        run.get
     """,
     inventory_subscription="""
         arm.list fleet.get fleet.scan fleet.transact fleet.write identities.scan identities.write machines.scan

@@ -70,6 +70,10 @@ class Blind(Runs):
         loaded = super().load(run_id)
         return loaded and replace(loaded, run=self.see(loaded.run), machines=tuple(map(self.part, loaded.machines)))
 
+    def member(self, run_id: str, machine: str) -> tuple[Run, RunMachine] | None:
+        found = super().member(run_id, machine)
+        return found and (self.see(found[0]), self.part(found[1]))
+
 
 def blind(see: Callable[[Run], Run], part: Callable[[RunMachine], RunMachine] = lambda machine: machine) -> Parts:
     """A store whose runs are read so."""

@@ -9,7 +9,7 @@ from tests.simulation.points import named
 COMMON = named(
     agenda_timer="agenda.scan agenda.write fleet.get fleet.write run.get",
     installation_start="""
-        arm.machine buckets.get fleet.get machines.get operations.get operations.write run.get run.scan
+        arm.machine buckets.get fleet.get machines.get operations.get operations.write run.get
     """,
     opening_start="""
         agenda.write arm.graph assignments.scan configurations.get fleet.get fleet.scan machines.scan queue.send
