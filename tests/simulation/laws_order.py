@@ -122,8 +122,10 @@ def _free_at(run: _Run, wave: frozenset[str]) -> datetime | None:
 
 
 def _domain_by_domain(world: "WindowWorld", run: _Run) -> Iterator[Broken]:
-    """Of one availability set, machines of one update domain at a time."""
-    places = {target.id.lower(): (target.group, target.domain) for target in world.fleet if target.group}
+    """Of one availability set, machines of one update domain at a time. Azure puts one that is re-created anywhere."""
+    new = {change.machine.id.lower() for change in world.window.changes if change.verb == "recreate"}
+    old = [target for target in world.fleet if target.group and target.id.lower() not in new]
+    places = {target.id.lower(): (target.group, target.domain) for target in old}
     there = [(ran, *places[ran.machine]) for ran in run.ran if ran.machine in places]
     for one, group, domain in there:
         for other, its_group, its_domain in there:
