@@ -71,6 +71,18 @@ def test_a_run_waits_for_its_handlers_and_begins_with_the_last_success(build: Bu
     assert late.value.code == "HandlerReported"
 
 
+def test_a_report_that_comes_again_sets_the_run_going_again(house: House) -> None:
+    """Who kept the first may have died before it told the run; the agenda would come minutes later."""
+    (machine,) = healthy(house, 1)
+    start = saved(house, soon(house, 60, waitFor=["drain"]), machine)
+    later(house, 60.5)
+    report(house, start)
+    house.lose()
+    report(house, start)
+    house.run(minutes=0.5)
+    assert len(house.posts(machine["id"])) == 1
+
+
 def test_a_success_is_heard_until_its_time_is_over_and_no_longer(house: House) -> None:
     """Even where the run has not taken the step yet that ends it."""
     (machine,) = healthy(house, 1)
