@@ -66,7 +66,7 @@ RACES = named(
     assessment_start="arm.owner fleet.write",
     assessments_start="fleet.write machines.get machines.write operations.get",
     installation_request="machines.write operations.write",
-    installation_start="arm.owner fleet.write",
+    installation_start="arm.owner fleet.write machines.write",
 )
 """Only where two requests meet within a step, an answer comes after its operation moved on, or the first start of a
 subscription finds no marker: known, and not asked to be met."""

@@ -47,7 +47,7 @@ RARE = named(
 
 RACES = named(
     agenda_timer="operations.get",
-    installation_start="arm.owner fleet.write",
+    installation_start="arm.owner fleet.write machines.write",
     opening_start="arm.owner fleet.write",
     operation_follow="updates.scan",
     run_advance="operations.transact",
