@@ -5,13 +5,15 @@ from enum import StrEnum
 
 import msgspec
 
-# How often an open item is looked at again when no message moved it on (ours): the longest a lost message can cost.
+# How often an open item is looked at again when no message moved it on (ours): a lost message costs this, and at most a
+# minute more until the timer comes.
 HEAL_EVERY = timedelta(minutes=2)
 # The same, at first, for a planned assessment, whose end nobody waits for (ours): nearly all have ended by then and are
 # struck out together, so that the timer reads of none.
 HEAL_PLANNED = 7 * HEAL_EVERY
-# How long the agenda is tended at a time (ours): its timer comes every minute.
-TEND_TIME = timedelta(seconds=45)
+# How long the agenda is tended at a time (ours): its timer comes at second 20 of every minute, and is done before the
+# next minute begins, when windows open.
+TEND_TIME = timedelta(seconds=35)
 # How long a line stands whose claim or run is not there yet (ours): longer than any function lives that has written
 # the line and may still write the other (host.json, functionTimeout), with room for a machine that stood still.
 UNBORN_LIFE = timedelta(minutes=30)
