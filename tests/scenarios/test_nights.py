@@ -1,6 +1,6 @@
 """`prove nights`: twenty windows in a row in the local host, workers killed at random: the laws of a run hold.
 
-Each window is one of a configuration of its own, written over HTTP some seconds before it opens; they open one after
+Each window is one of a configuration of its own, written over HTTP two minutes before it opens; they open one after
 the other, every 36 seconds. The fleet is dealt into four groups and each window takes the next one, so that every
 machine has five windows and whatever a death left unsettled meets the next window. A seed draws one to three deaths
 around each window, in its opening, starting, following and closing: at a random moment a random request of the app's is
@@ -26,6 +26,7 @@ from infra.local.seen import Entry, operations
 from infra.local.waves import Part
 from shared.domain.agenda import HEAL_PLANNED
 from shared.domain.messages import POISON_SUFFIX, QUEUES, AdvanceRun
+from shared.domain.opening import FREEZE
 from shared.domain.operation import UNCONFIRMED_PATIENCE
 from tests.local.waiting import until
 from tests.scenarios import judging, nights, windows
@@ -51,8 +52,8 @@ GROUPS = 4
 EVERY = timedelta(seconds=36)
 """From one window's start to the next one's. A message whose worker died comes back after thirty."""
 
-LEAD = timedelta(seconds=30)
-"""From the writing of a configuration to its window: one that is saved only after its start opens the next day."""
+LEAD = timedelta(seconds=110)
+"""From the writing of a configuration to its window: who is assigned after it is frozen is not of the window any more."""
 
 DURATIONS = (timedelta(hours=2), timedelta(minutes=30))
 """In turns for each group. In the shorter ones nothing may start on Windows when five minutes have passed."""
@@ -98,6 +99,7 @@ def live(city: City, groups: Sequence[Sequence[Row]], starts: Sequence[datetime]
         time.sleep(max(0.0, (start - LEAD - datetime.now(UTC)).total_seconds()))
         group, duration = groups[number % GROUPS], DURATIONS[number // GROUPS % len(DURATIONS)]
         made.append(windows.write(patient(city.app), f"night-{number + 1:02}", start, duration, group))
+        assert datetime.now(UTC) < start - FREEZE, "written too late"
     time.sleep(max(0.0, (starts[-1] + EVERY - datetime.now(UTC)).total_seconds()))
     return made
 
