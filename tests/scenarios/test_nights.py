@@ -53,7 +53,7 @@ EVERY = timedelta(seconds=36)
 """From one window's start to the next one's. A message whose worker died comes back after thirty."""
 
 LEAD = timedelta(seconds=110)
-"""From the writing of a configuration to its window: who is assigned after it is frozen is not of the window any more."""
+"""From the writing of a configuration to its window: who is assigned after it is frozen is not of the window."""
 
 DURATIONS = (timedelta(hours=2), timedelta(minutes=30))
 """In turns for each group. In the shorter ones nothing may start on Windows when five minutes have passed."""
