@@ -37,6 +37,9 @@ STEP_SECONDS = 150.0
 REGION = "westeurope"
 """Where a crowded fleet lives."""
 
+ENDED_SECONDS = 150.0
+"""By then an accepted assessment has ended and its list is published; looks at what is left come by the agenda."""
+
 SETTLE_SECONDS = 400.0
 """What was planned and never sent is planned again after forty minutes, by Azure's clock, which is put forward."""
 
@@ -113,7 +116,12 @@ def unconfirmed(city: City) -> list[str]:
 
 
 def settle(city: City) -> None:
-    """Until all is closed. Azure's clock goes forward by what an unanswered start is waited for."""
+    """Until all is closed. Azure's clock goes forward by what an unanswered start is waited for.
+
+    First what Azure has accepted ends and is looked at together with others: to a clock that is ahead, lists of updates
+    that are about to be published would be late.
+    """
+    nudged(city, lambda: not any("accepted" in each for each in flying(city)), ENDED_SECONDS)
     forward(city, PLAN_LIFE)
     assert nudged(city, lambda: _waits_only(city), SETTLE_SECONDS), judging.outcomes(city)
     forward(city, UNCONFIRMED_PATIENCE)
