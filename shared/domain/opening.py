@@ -28,6 +28,9 @@ from shared.domain.wave import Stage
 
 # A configuration counts as it is so long before its window (design, "frozen copy").
 FREEZE = timedelta(seconds=60)
+# So soon after a configuration its assignments are written (ours): the commands of a script that makes both. Where its
+# window is nearer, the pre-event comes this long before the freeze: never both in one second, when others open.
+ASSIGNED_WITHIN, TOLD_BEFORE = timedelta(minutes=1), timedelta(seconds=20)
 # The agenda looks at an opening so long before it is frozen (ours): two rounds of its timer, and one lost message.
 LOOK_AHEAD = timedelta(minutes=3)
 # So late a window may be opened (ours), and never by more than a part of its length: what is left must be worth it.
@@ -108,6 +111,14 @@ def look_at(window: Occurrence) -> datetime:
 def pre_event_at(configuration: Configuration, start: datetime) -> datetime:
     """When the pre-event of a window is due: from then on, where there is a topic, the configuration is frozen."""
     return start - (configuration.properties.fleet or Fleet()).pre_event_lead
+
+
+def told_at(configuration: Configuration, start: datetime, now: datetime) -> datetime:
+    """When a pre-event is sent of a window that is found, or saved, at this instant: not at once where it is overdue.
+
+    A configuration that is saved within its lead has no machines yet, and is not fixed before they can be assigned.
+    """
+    return max(pre_event_at(configuration, start), min(now + ASSIGNED_WITHIN, start - FREEZE - TOLD_BEFORE))
 
 
 def event_item(configuration: Configuration, window: Occurrence, now: datetime) -> Item:

@@ -32,6 +32,7 @@ from shared.domain.opening import (
     opening_item,
     pre_event_at,
     run_id,
+    told_at,
 )
 from shared.domain.phase import Phase
 from shared.domain.run import MOST_CHANGES, Run
@@ -51,13 +52,13 @@ PUBLISH_AGAIN = 10
 def expect(azure: Azure, store: Store, configuration: Configuration, window: Occurrence | None, now: datetime) -> None:
     """Put the pre-event of a window into the agenda, before its configuration is saved. Safe to repeat."""
     if azure.topic and window:
-        due = pre_event_at(configuration, window.start)
-        store.agenda.add(event_item(configuration, window, now), due - LOOK_AHEAD)
+        due, told = pre_event_at(configuration, window.start), told_at(configuration, window.start, now)
+        store.agenda.add(event_item(configuration, window, now), due - LOOK_AHEAD if due == told else told)
 
 
 def call_up(azure: Azure, store: Store, configuration: Configuration, window: Occurrence | None, now: datetime) -> None:
     """Have a pre-event that is near published to the second; of a saved configuration only."""
-    wait = pre_event_at(configuration, window.start) - now if window else None
+    wait = told_at(configuration, window.start, now) - now if window else None
     if azure.topic and window and wait is not None and wait <= SOON:
         store.queues.send(SendEvents(configuration=str(configuration.id), start=window.start), _seconds(wait))
 
