@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.proof, pytest.mark.timeout(900)]
 
 STARTS = 200
 OPTIONS = Options(machines=600, seed=11, speed=200)
-"""A tenth of a fleet is off, disconnected or a cluster's node, and half of it is assessed by Azure itself, which the app
-leaves it to: so many that it drives 200 by its first plan."""
+"""A tenth of a fleet is off, disconnected or a cluster's node, and half of it is assessed by Azure itself, to which the
+app leaves it: so many that it drives 200 by its first plan."""
 
 CLI_STARTS = 15
 """A sample: one call takes most of a second."""
