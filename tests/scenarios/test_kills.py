@@ -38,8 +38,8 @@ REGION = "westeurope"
 """Where a crowded fleet lives."""
 
 ENDED_SECONDS = 400.0
-"""By then what Azure has accepted has been looked at: whose starter died does not know Azure's Retry-After, and is looked
-at after twenty of its usual ones, 300 seconds."""
+"""By then what Azure has accepted has been looked at: where a starter died nobody knows Azure's Retry-After, and the
+look comes after twenty of its usual ones, 300 seconds."""
 
 SETTLE_SECONDS = 400.0
 """What was planned and never sent is planned again after forty minutes, by Azure's clock, which is put forward."""
