@@ -1,9 +1,10 @@
 """Speaks JSON to the app and to the sandbox on loopback, with the sandbox's certificate and a fixed set of headers."""
 
 import ssl
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +14,8 @@ import msgspec
 TIMEOUT_SECONDS = 30
 """Everything here is on this machine; only a stuck process needs longer."""
 
+LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+"""By these the app says that Azure does not answer now."""
 
 T = TypeVar("T")
 
@@ -72,6 +75,21 @@ class Client:
         except urllib.error.HTTPError as refusal:
             raise Refused(method, path, refusal.code, refusal.read()) from None
         return content
+
+
+def patiently(act: Callable[[], T], pause: float = 1.0) -> T:
+    """Does it, and again after so many seconds while Azure does not answer the app, as long as a request may take.
+
+    Raises Refused.
+    """
+    end = time.monotonic() + TIMEOUT_SECONDS
+    while True:
+        try:
+            return act()
+        except Refused as refusal:
+            if refusal.status not in LATER or time.monotonic() > end:
+                raise
+        time.sleep(pause)
 
 
 def is_busy(refusal: Refused) -> bool:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from infra.local.client import Client
+from infra.local.client import Client, patiently
 from infra.local.waves import PILOT, RING, TAG, WAVES, Part, Previewed
 
 API = "api-version=2023-04-01"
@@ -63,7 +63,7 @@ class MaintenanceWindow:
 
     def prepare(self) -> list[Previewed]:
         """Writes the configuration, disabled, and its scopes; every machine, taken or why not. Raises Refused."""
-        self._put(self.id, configuration(datetime.now(UTC) + LATER, enabled=False))
+        patiently(lambda: self._put(self.id, configuration(datetime.now(UTC) + LATER, enabled=False)))
         for subscription in self._subscriptions:
             scopes = f"/subscriptions/{subscription}/providers/Microsoft.Maintenance/configurationAssignments"
             self._put(f"{scopes}/pilot-ring", scope(self.id))
@@ -71,6 +71,9 @@ class MaintenanceWindow:
 
     def enable(self) -> Opening:
         """Lets it open in some seconds; when, and under which address its run will be found. Raises Refused."""
+        return patiently(self._enable)
+
+    def _enable(self) -> Opening:
         start = datetime.now(UTC) + LEAD
         self._put(self.id, configuration(start, enabled=True))
         before = f"{start - LEAD:%Y-%m-%dT%H:%M:%SZ}"

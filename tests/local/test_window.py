@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 
+from infra.local.client import Refused, patiently
 from infra.local.waves import wave_of
 from infra.local.window import LEAD, configuration, scope
 from shared.domain.assignment import select
@@ -39,3 +41,23 @@ def test_the_scope_takes_the_ring() -> None:
     assignment = read(scope(str(ADDRESS)))
     found = [record(tagged(tags)) for tags in ({"ring": "pilot"}, {"ring": "attended"}, {})]
     assert [bool(select([assignment], [each]).chosen) for each in found] == [True, False, False]
+
+
+def test_what_azure_does_not_answer_now_is_asked_again() -> None:
+    """The quota of Resource Graph is counted over five seconds, and the demo's own sweeps use it up."""
+    said = [Refused("PUT", "/c", 429, b""), Refused("PUT", "/c", 503, b"")]
+
+    def act() -> str:
+        if said:
+            raise said.pop()
+        return "done"
+
+    assert patiently(act, pause=0) == "done"
+
+
+def test_a_refusal_is_not_asked_again() -> None:
+    def act() -> str:
+        raise Refused("PUT", "/c", 409, b"")
+
+    with pytest.raises(Refused):
+        patiently(act, pause=0)
