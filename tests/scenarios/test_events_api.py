@@ -6,6 +6,7 @@ from typing import Any
 from infra.local.launch import TOPIC
 from infra.local.stack import Stack
 from infra.local.webhook import Webhook
+from shared.domain.opening import ASSIGNED_WITHIN
 from tests.domain.maintenance import fleet
 from tests.domain.test_native_event import DATA, ID
 from tests.local.waiting import until
@@ -43,7 +44,7 @@ def test_handlers_report_and_cancel_what_the_event_told_them_of(stack: Stack) ->
     with Webhook() as hook:
         subscribe(stack, hook)
         assert ask(stack, "PUT", path, fleet(block, timeZone="UTC", recurEvery="Day")).status == 201
-        assert until(lambda: len(of(hook, path)) == 1, 60)
+        assert until(lambda: len(of(hook, path)) == 1, ASSIGNED_WITHIN.total_seconds() + 60)
         (pre,) = of(hook, path)
         where = pre["data"]["fleet"]
         assert (pre["type"], where["waitFor"]) == (PRE, ["drain", "backup"])
