@@ -67,15 +67,16 @@ def run_campaign(
     first: int | None = None,
     coverage: Coverage | None = None,
     runner: Runner | None = None,
+    extra: float = EXTRA,
 ) -> Campaign:
-    """Lives `seeds` seeds, or as many as `seconds` allow, from `first` or from fresh ones on."""
+    """Lives `seeds` seeds, or as many as `seconds` allow, from `first` or from fresh ones on; `extra`: as EXTRA."""
     start = int(time.time()) * APART if first is None else first
     coverage, runner, failed = coverage or Coverage(), runner or Runner(), list[Outcome]()
     began = time.monotonic()
 
     def go_on() -> bool:
         short = bool(coverage.seldom) and seeds is None
-        return time.monotonic() - began < seconds * (1 + EXTRA * short) and len(failed) < MOST_FAILED
+        return time.monotonic() - began < seconds * (1 + extra * short) and len(failed) < MOST_FAILED
 
     numbers = itertools.count(start) if seeds is None else iter(range(start, start + seeds))
     for outcome in runner.run(numbers, go_on):
