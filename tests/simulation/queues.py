@@ -66,7 +66,8 @@ class QueueAccount:
         """What can be received now."""
         while self._hidden and self._hidden[0][0] <= self._now():
             at, _, stored = heapq.heappop(self._hidden)
-            if not stored.gone and at == stored.visible_at:  # else it was hidden again, for longer
+            is_hidden = at != stored.visible_at  # again, for longer
+            if not (stored.gone or is_hidden or stored in self.visible):  # hidden twice until one and the same instant
                 self.visible.append(stored)
         self.next_at = self._hidden[0][0] if self._hidden else float("inf")
         return self.visible

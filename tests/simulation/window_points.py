@@ -47,6 +47,7 @@ RARE = named(
 
 RACES = named(
     agenda_timer="operations.get",
+    configuration_put="arm.graph arm.list assignments.write",
     installation_start="arm.owner fleet.write machines.write",
     opening_start="arm.owner fleet.write",
     operation_follow="updates.scan",
