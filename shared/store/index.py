@@ -16,10 +16,7 @@ from shared.domain.index import Build, Head, Pack, finish
 from shared.domain.machine import Record
 from shared.domain.prepared import prepared
 from shared.store.packs import Blocks, Lines, Packer, join, lines, needed, records, split
-from shared.store.table import LARGEST_BATCH, Delete, Insert, Merge, Replace, Row, Table, Value
-
-# Rows that one reader reads at the same time (ours): fewer than the ten connections that the SDK's transport keeps.
-READS_AT_ONCE = 8
+from shared.store.table import LARGEST_BATCH, READS_AT_ONCE, Delete, Insert, Merge, Replace, Row, Table, Value
 
 _FLEET, _HEAD, _BUILD = "fleet", "head", "build"
 _VALUE, _ASKED, _NOBODY = "value", "asked", ""

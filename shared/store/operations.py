@@ -12,12 +12,11 @@ import msgspec
 from shared.domain.operation import Operation, State
 from shared.domain.prepared import prepared
 from shared.domain.resource_id import MachineId, encode_key, parse_machine_id
-from shared.store.table import Conflict, Delete, Insert, Merge, Replace, Row, Table
+from shared.store.table import READS_AT_ONCE, Conflict, Delete, Insert, Merge, Replace, Row, Table
 
 _IN_FLIGHT = "inflight"
-# From so many machines on their attempts are read so many at the same time (ours): fewer than the ten connections that
-# the SDK's transport keeps.
-MANY, READS_AT_ONCE = 33, 8
+# From so many machines on several attempts are read at the same time (ours): fewer are read before threads have begun.
+MANY = 33
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,8 @@ MOST_PROPERTIES = 252
 # Time-outs of one request, seconds (ours): the SDK's own are 300 each, the whole time of a function. The service takes
 # at most 30. Source: "Setting timeouts for Table service operations".
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 35
+# Rows that one reader reads at the same time (ours): fewer than the ten connections that the SDK's transport keeps.
+READS_AT_ONCE = 8
 _OTHER_SIZE = 16  # bytes of a number or a time, at most
 _FORBIDDEN = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
 

@@ -11,7 +11,7 @@ from shared.domain.machine import Outcome
 from shared.domain.operation import Accepted, Operation, OperationKind, State, answered, end, installed, sending
 from shared.domain.reason import reason
 from shared.domain.resource_id import parse_machine_id
-from shared.store.operations import Held, Operations
+from shared.store.operations import MANY, Held, Operations
 from shared.store.table import Conflict, Table
 from tests.domain.samples import ARC, NOW, VM, installation, operation
 
@@ -177,3 +177,13 @@ def test_an_attempt_that_was_claimed_cannot_be_refused(operations: Operations) -
     asked = operation()
     assert operations.claim(asked)
     assert not operations.refuse(end(asked, Outcome.NOT_STARTED, reason("NoTimeLeft"), NOW))
+
+
+def test_attempts_of_many_machines_come_in_the_order_in_which_they_are_asked_for(operations: Operations) -> None:
+    """Of many, several are read at once; of one that has none, there is none."""
+    machines = [f"{VM}{number}" for number in range(MANY)]
+    for machine in machines[1:]:
+        operations.claim(attempt("one", machine))
+    found = operations.attempts([parse_machine_id(machine) for machine in machines], "one")
+    assert [each and each.machine for each in found] == [None, *machines[1:]]
+    assert operations.attempts([ADDRESS], "one") == [None]
