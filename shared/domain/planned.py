@@ -110,10 +110,19 @@ def claim(planned: Planned, requested_by: str, now: datetime) -> Operation:
 
 
 def accepted(planned: Planned, operation: Operation, etag: str) -> Planned:
-    """With what its end can be recorded by, where Azure accepted it."""
+    """With what its end can be recorded by, where Azure accepted it.
+
+    Where its message came again, with a new slot, the request may have left before that.
+    """
+    planned = replace(planned, slot=min(planned.slot, operation.claimed))
     if not is_looked_at_together(operation) or not etag:
         return planned
     return replace(planned, sent=operation.sent, etag=etag)
+
+
+def may_be_its(planned: Planned, found: Assessment) -> bool:
+    """Whether a result is worth a look at the machine's rows: older ones are not its end."""
+    return found.started >= planned.slot - NOISE
 
 
 def as_accepted(planned: Planned, message: FollowPlanned) -> Operation | None:

@@ -30,6 +30,7 @@ from shared.domain.planned import (
     last_slot,
     line,
     look_again,
+    may_be_its,
     next_look,
     proves,
     starts,
@@ -157,22 +158,27 @@ def _wait_for_slots(store: Store, message: StartPlanned, put_off: list[Wanted], 
 
 
 def _start(azure: Azure, store: Store, message: StartPlanned, planned: Planned, record: Record) -> Held | None:
-    """One machine; its operation as it stands then, None when it was not ours to start."""
+    """One machine; its operation as it stands then, None when it was not ours to start or is over."""
     address, now = parse_machine_id(planned.machine), azure.clock.now()
     held = store.operations.claim(claim(planned, message.requested_by, now))
     if held is None:
         log.info("assessment not started machine=%s attempt=%s reason=TakenOver", planned.machine, planned.attempt)
-        _look_after(store, planned)
-        return None
+        return _taken_over(store, planned)
     return leave(azure, store, record, held,
                  lambda leave_by: patches.assess(azure, address, planned.attempt, leave_by))  # fmt: skip
 
 
-def _look_after(store: Store, planned: Planned) -> None:
-    """Where the message came before, its sender may have died with this request on its way: ask once that is sure."""
+def _taken_over(store: Store, planned: Planned) -> Held | None:
+    """The operation of a message that came before, if it is not over; without an ETag, for it is no fresh claim's.
+
+    Its sender may have died with this request on its way: ask once that is sure.
+    """
     held = store.operations.in_flight(parse_machine_id(planned.machine))
-    if held and held.operation.attempt == planned.attempt and held.operation.state is State.SENDING:
+    if held is None or held.operation.attempt != planned.attempt:
+        return None
+    if held.operation.state is State.SENDING:
         go_on(store, held.operation, int(SENDING_PATIENCE.total_seconds()) + 1)
+    return replace(held, etag="")
 
 
 def _follow_on(store: Store, message: StartPlanned, machines: tuple[Planned, ...], unit: int) -> None:
@@ -208,7 +214,7 @@ def _look(azure: Azure, store: Store, message: FollowPlanned, ended: list[Planne
     """Write down what has ended: results first, then the ends, which are added to `ended`. Raises CloudError."""
     planned = {parse_machine_id(each.machine).key: each for each in message.machines}
     found = graph.assessments_of(azure, [parse_machine_id(each.machine) for each in message.machines])
-    begun = [each for each in found if each.assessment.started >= planned[each.machine.key].slot]
+    begun = [each for each in found if may_be_its(planned[each.machine.key], each.assessment)]
     held = {each.machine.key: ours for each in news(store, begun) if (ours := _ours(store, message, planned, each))}
     told = [credited(held[each.machine.key].operation, each) for each in begun if each.machine.key in held]
     for each in record_published(azure, store, told):

@@ -211,6 +211,24 @@ def test_the_message_that_comes_again_has_it_looked_for_soon(house: House) -> No
     assert len(house.posts(machine["id"])) == 1
 
 
+def test_what_azure_accepted_before_the_message_came_again_ends_by_the_look_at_all(house: House) -> None:
+    """Its sender died before it asked for that look, and the slots of the message are too old meanwhile."""
+    machines = [each for each in healthy(house) if each["kind"] == "AzureVM"]
+    for message in planned(house, machines):
+        house.deliver(message)
+        assert house.lose()
+        heard = max(held.retry_after for each in machines if (held := house.in_flight(each)))
+        house.clock.advance(SLOT_LIFE.total_seconds() + 1)
+        house.deliver(message)
+        house.run(until=lambda: any(isinstance(each.message, FollowPlanned) for each in house.waiting()))
+        (look,) = [each.message for each in house.waiting() if isinstance(each.message, FollowPlanned)]
+        assert look.unit == heard
+        house.deliver(look)
+        assert not any(house.in_flight({"id": each.machine}) for each in message.machines)
+        house.lose()
+    assert all(len(house.posts(each["id"])) == 1 for each in machines)
+
+
 def test_somebody_who_is_turned_away_by_a_dead_sender_has_it_looked_for(house: House) -> None:
     (machine, *_) = healthy(house)
     (message,) = planned(house, [machine])
