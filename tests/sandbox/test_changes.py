@@ -109,6 +109,22 @@ def test_a_vm_loses_its_agent_or_the_right_to_extensions_and_its_page_says_so(wo
     assert facts() == ("Not Ready", False)
 
 
+def test_a_vm_of_a_client_and_an_arc_machine_that_tells_no_system_say_so_everywhere(world: World) -> None:
+    vm, arc = world.one(vm=True, os="Windows"), world.one(vm=False)
+
+    def facts() -> tuple[str, str]:
+        image = world.get(f"{vm['id']}?api-version=2025-04-01")["properties"]["storageProfile"]["imageReference"]
+        properties = world.get(f"{arc['id']}?api-version=2025-01-13")["properties"]
+        return image.get("publisher", ""), properties.get("osType", "")
+
+    publisher, system = facts()
+    assert publisher != "MicrosoftWindowsDesktop"
+    assert system
+    assert change(world, "runClient", vm["id"]).status == 200
+    assert change(world, "hideSystem", arc["id"]).status == 200
+    assert facts() == ("MicrosoftWindowsDesktop", "")
+
+
 def test_vms_of_an_availability_set_tell_their_update_domain(world: World) -> None:
     together = [each for each in world.get("/sandbox/fleet") if each["availability_set"]]
     for machine in together:

@@ -27,7 +27,8 @@ HELD_UP = frozenset({"HandlerFailed", "HandlerSilent", "PreEventUnsent", "Window
                      "ClosedByOperator", "WaveBelowThreshold"})  # fmt: skip
 """Why nothing starts in a run that its handlers do not let begin; the last three by others, or who is left out."""
 BEFORE = frozenset({"Deleted", "SystemNotPatched", "PoweredOff", "Disconnected", "UpdatedThroughCluster",
-                    "PatchedByPlatform", "NativeSchedule", "OwnedElsewhere", "NotInInventory"})  # fmt: skip
+                    "PatchedByPlatform", "NativeSchedule", "OwnedElsewhere", "NotInInventory",
+                    "UnknownSystem", "UnsupportedSystem"})  # fmt: skip
 """Why a machine is left out before that."""
 TOO_LATE = frozenset({"NoTimeLeft", "MachineBusy"})
 """What a machine's own cut-off says first when the run was not looked at in time."""

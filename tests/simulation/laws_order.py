@@ -10,7 +10,8 @@ from shared.domain.run import PERMIT_LIFE
 from shared.domain.run_machine import RunMachine
 from tests.simulation.evidence import Broken, Evidence, Ran
 from tests.simulation.laws_sending import CLOCK_ERROR
-from tests.simulation.window_plan import AWAY, SOAK
+from tests.simulation.window_changes import AWAY
+from tests.simulation.window_plan import SOAK
 from tests.simulation.wire import Sent
 
 if TYPE_CHECKING:

@@ -40,6 +40,7 @@ def window_laws(evidence: Evidence, world: "WindowWorld") -> Iterator[Broken]:
         yield from _taken_up_in_time(world, run, requests)
     every = [sent for requests in sends.values() for sent in requests]
     yield from _alone(world, every)
+    yield from _no_clients(world, every)
     yield from _not_anothers(world, every)
     yield from _once(evidence)
     yield from _at_the_right_instant(world)
@@ -120,6 +121,16 @@ def _alone(world: "WindowWorld", sends: list[Sent]) -> Iterator[Broken]:
             and sent.machine.rpartition("/")[2] not in moved
         ):
             yield Broken("5 scope", f"{sent.machine} is in no scope", sent.attempt)
+
+
+def _no_clients(world: "WindowWorld", sends: list[Sent]) -> Iterator[Broken]:
+    """What Azure does not patch is asked nothing once that may be read, wherever it stands in the run."""
+    since = {each.machine.id.lower(): world.clock.start + timedelta(seconds=each.at)
+             for each in world.window.changes if each.verb == "runClient"}  # fmt: skip
+    for sent in sends:
+        known = since.get(sent.machine)
+        if known and sent.left > known + PERMIT_LIFE + LEAVE_WITHIN + CLOCK_ERROR:
+            yield Broken("alone", f"{sent.machine} is a client since {known}", sent.attempt)
 
 
 def _not_anothers(world: "WindowWorld", sends: list[Sent]) -> Iterator[Broken]:

@@ -21,12 +21,11 @@ REASONS = {
         "RebootRequired MachineBusy StartRefused Unsent StartUnconfirmed NoAnswer ResultsLate NoTimeLeft AgentNotReady",
         "ExtensionsOff PatchedByPlatform NativeSchedule SystemNotPatched WindowMissed FailureBudgetUsed",
         "OwnedElsewhere WaveBelowThreshold Cancelled ReleasedByOperator ClosedByOperator Throttled",
-        "HandlerFailed HandlerSilent PreEventUnsent",
+        "HandlerFailed HandlerSilent PreEventUnsent UnknownSystem UnsupportedSystem",
     )
     for code in line.split()
 }
-"""All that a run of a configuration gives a machine; but no machine of these fleets is an UnknownSystem, or
-an UnsupportedSystem."""
+"""All that a run of a configuration gives a machine."""
 CRASHES = {f"{point} {side}" for point in (*COMMON, *RARE) for side in ("before", "after")}
 UNASKED = {f"{point} {side}" for point in RACES for side in ("before", "after")} | {"operation new -> sending"}
 

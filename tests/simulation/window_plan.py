@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from tests.simulation.nights import PLAIN, Night
 from tests.simulation.plan import Plan
 from tests.simulation.versions import LONG, MINUTE, SECOND, Version
+from tests.simulation.window_changes import Change, draw_changes
 from tests.simulation.window_events import EventsPlan, draw_events
 from tests.simulation.window_points import AIMED, COMMON, EVENT_PATHS, PATHS, RARE
-from tests.simulation.wishes import Target, Wish
+from tests.simulation.wishes import Target, Wish, some
 
 OPENING = 420.0
 """Seconds from the clock's start to the first window's, on every night."""
@@ -28,7 +29,6 @@ GOOD_DAYS, FAULTY_DAYS = 0.12, 0.055
 which Azure shows nothing any more."""
 MEETING = 0.1
 """Days on which a cancel and a step of the run meet."""
-AWAY = ("poweredOff", "deallocated", "disconnected")
 TROUBLES = ("unsent", "unsent", "unsent", "throttled", "throttled", "busy", "refused", "refused", "refused")
 """How Azure, or the way to it, meets every start of one machine."""
 FAULTS = ("forbidden", "graphLag", "graphLag")
@@ -45,14 +45,6 @@ class Edit(NamedTuple):
 
     at: float
     version: Version | None
-
-
-class Change(NamedTuple):
-    """What becomes of a machine at a second: a verb of the sandbox's."""
-
-    at: float
-    verb: str
-    machine: Target
 
 
 class WindowPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +116,7 @@ def _disturbed(random: Random, plan: WindowPlan, fleet: list[Target]) -> WindowP
     patchable = [each for each in machines if not each.left_out]
     early = [each for each in patchable if each.id.lower() in plan.waves[0]] or patchable
     first = plan.edits[0]
-    troubles = {each.id.lower(): random.choice(TROUBLES) for each in _some(random, early, 0.6)}
+    troubles = {each.id.lower(): random.choice(TROUBLES) for each in some(random, early, 0.6)}
     return replace(
         plan,
         edits=(first, *_edits(random, first)),
@@ -136,7 +128,7 @@ def _disturbed(random: Random, plan: WindowPlan, fleet: list[Target]) -> WindowP
         closes=_instants(random, 0.08, OPENING - 30, OPENING + 90),
         releases=_instants(random, 0.8, OPENING + 5, OPENING + 60) if troubles else (),
         troubles=troubles,
-        changes=(*_changes(random, early), *(_returns(random, machines) if plan.looks else ())),
+        changes=tuple(draw_changes(random, OPENING, early, machines if plan.looks else [])),
         native=random.choice(machines).id if random.random() < 0.12 else "",
         taken=random.choice(machines).subscription if random.random() < 0.12 else "",
     )
@@ -240,24 +232,6 @@ def _later(opens: tuple[datetime, ...]) -> tuple[datetime, ...]:
     return tuple(each + LATER * MINUTE for each in opens)
 
 
-def _changes(random: Random, machines: list[Target]) -> Iterator[Change]:
-    vms = [each for each in machines if each.is_vm]
-    for verb, share in (("move", 0.25), ("delete", 0.2), ("recreate", 0.15), ("stopAgent", 0.3),
-                        ("forbidExtensions", 0.3)):  # fmt: skip
-        able = vms if verb in ("stopAgent", "forbidExtensions") else machines
-        if able and random.random() < share:
-            yield Change(random.uniform(FROZEN - 60, OPENING + 20), verb, random.choice(able))
-
-
-def _returns(random: Random, machines: list[Target]) -> Iterator[Change]:
-    """One that was off from the beginning, and one that is switched off before the opening, come back in the window."""
-    for machine in [each for each in machines if each.script in AWAY][:1]:
-        yield Change(random.uniform(OPENING, OPENING + 200), "start", machine)
-    for machine in _some(random, [each for each in machines if each.script == "healthy"], 0.5):
-        yield Change(random.uniform(FROZEN, OPENING), "stop", machine)
-        yield Change(random.uniform(OPENING + 5, OPENING + 200), "start", machine)
-
-
 def _outages(random: Random) -> Iterator[tuple[float, float, str]]:
     for _ in range(random.choice((0, 0, 1, 1, 2))):
         start = random.uniform(FROZEN - 60, OPENING + 90)
@@ -285,7 +259,3 @@ def _targets(random: Random) -> Iterator[str]:
 
 def _instants(random: Random, share: float, first: float, last: float) -> tuple[float, ...]:
     return (random.uniform(first, last),) if random.random() < share else ()
-
-
-def _some(random: Random, machines: list[Target], share: float) -> list[Target]:
-    return [random.choice(machines)] if machines and random.random() < share else []

@@ -26,7 +26,8 @@ from tests.simulation.nights import FLEETS, NIGHTS
 from tests.simulation.steps import Invocation
 from tests.simulation.template import Template, make_template, number_of
 from tests.simulation.versions import Version
-from tests.simulation.window_plan import OPENING, Change, Edit, draw_window, for_windows
+from tests.simulation.window_changes import Change
+from tests.simulation.window_plan import OPENING, Edit, draw_window, for_windows
 from tests.simulation.window_watch import WindowWatch
 from tests.simulation.window_wire import WindowWire
 from tests.simulation.world import Parts, World

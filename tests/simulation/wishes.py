@@ -1,6 +1,7 @@
 """What clients ask for over HTTP: bodies with the request that Azure must then see, written out by hand."""
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -121,3 +122,8 @@ def _installation(random: Random, machine: Target, at: float) -> Wish:
 
 def _request_id(random: Random) -> str:
     return f"client-{random.getrandbits(48):012x}"
+
+
+def some(random: Random, machines: Sequence[Target], share: float) -> list[Target]:
+    """One of them, or none."""
+    return [random.choice(machines)] if machines and random.random() < share else []

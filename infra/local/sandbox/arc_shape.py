@@ -3,6 +3,7 @@
 from infra.local.sandbox.config import azure_time, seeded_guid
 from infra.local.sandbox.http import Json
 from infra.local.sandbox.machine import Machine, Spec
+from infra.local.sandbox.systems import System
 
 _PROVIDERS = {"AWS": "AWS", "GCP": "GCP", "VMware": "N/A", "AVS": "N/A", "SCVMM": "N/A"}
 _HARDWARE = {
@@ -50,10 +51,7 @@ def _properties(machine: Machine) -> Json:
         "machineFqdn": f"{spec.name.lower()}.contoso.example",
         "dnsFqdn": f"{spec.name.lower()}.contoso.example",
         "domainName": "contoso.example",
-        "osType": system.os.lower(),
-        "osName": system.os.lower() if system.os == "Windows" else system.name,
-        "osVersion": system.version,
-        "osSku": system.sku or f"{system.name} {system.version}",
+        **(_system(system) if machine.tells_system else {}),
         "osProfile": _os_profile(spec),
         "agentVersion": "1.52.03014.2594",
         "agentConfiguration": _agent(),
@@ -63,6 +61,15 @@ def _properties(machine: Machine) -> Json:
         "cloudMetadata": {"provider": _PROVIDERS.get(spec.kind, "N/A")},
         **_cluster(spec),
         **_licence(spec),
+    }
+
+
+def _system(system: System) -> Json:
+    return {
+        "osType": system.os.lower(),
+        "osName": system.os.lower() if system.os == "Windows" else system.name,
+        "osVersion": system.version,
+        "osSku": system.sku or f"{system.name} {system.version}",
     }
 
 

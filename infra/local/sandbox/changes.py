@@ -1,5 +1,6 @@
 """What becomes of machines on request: they are deleted, moved, renamed, re-created, cloned, stopped and started; a
-VM's agent stops answering, or somebody forbids extensions on it."""
+VM's agent stops answering, somebody forbids extensions on it, or it runs a client; an Arc agent has not said its
+system."""
 
 import copy
 
@@ -12,13 +13,19 @@ from infra.local.sandbox.machine import Machine, Place, Spec
 from infra.local.sandbox.scripts import Script
 from infra.local.sandbox.state import State
 
-_TROUBLES = {"stopAgent": "agent_answers", "forbidExtensions": "takes_extensions"}
+_TROUBLES = {
+    "stopAgent": "agent_answers",
+    "forbidExtensions": "takes_extensions",
+    "hideSystem": "tells_system",
+    "runClient": "runs_server",
+}
+"""Verbs, and what is not so any more."""
 _VERBS = ("delete", "move", "rename", "recreate", "clone", "stop", "start", *_TROUBLES)
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`verb`: delete, move, rename, recreate, clone, stop, start, stopAgent or forbidExtensions. `group`: where to move
-    to; `name`: of what is new.
+    """`verb`: delete, move, rename, recreate, clone, stop, start, or a trouble. `group`: where to move to; `name`: of
+    what is new.
 
     Stopped, a VM is off and an Arc machine's agent is not connected; started, it is healthy, whatever it was before.
     """

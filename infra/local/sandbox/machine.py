@@ -98,6 +98,10 @@ class Machine:
         self.foreign_seen = False
         self.agent_answers = True
         self.takes_extensions = True
+        self.tells_system = True
+        """An Arc machine's agent: it names the system when it has connected for the first time."""
+        self.runs_server = True
+        """A VM; else it was made from an image of a Windows client."""
         self.assessment: AssessmentReport | None = None
         self.installation: InstallationReport | None = None
 

@@ -11,6 +11,10 @@ class Image(msgspec.Struct, frozen=True):
     sku: str
 
 
+CLIENT_IMAGE = Image("MicrosoftWindowsDesktop", "windows-11", "win11-24h2-ent")
+"""Of a Windows client. Source: "Virtual machines, find and use Marketplace images"; Azure patches none of them."""
+
+
 class System(msgspec.Struct, frozen=True, kw_only=True):
     """One operating system. `name` and `version` as the VM agent or the Arc agent reports them.
 

@@ -7,6 +7,7 @@ from infra.local.sandbox.config import azure_time
 from infra.local.sandbox.http import Json
 from infra.local.sandbox.machine import Machine, Spec
 from infra.local.sandbox.results import patch_status
+from infra.local.sandbox.systems import CLIENT_IMAGE, Image
 
 _POWER = {"running": "VM running", "stopped": "VM stopped", "deallocated": "VM deallocated"}
 
@@ -57,7 +58,7 @@ def _properties(machine: Machine) -> Json:
     properties: Json = {
         "vmId": spec.vm_id,
         "hardwareProfile": {"vmSize": spec.size},
-        "storageProfile": _storage(spec),
+        "storageProfile": _storage(spec, runs_server=machine.runs_server),
         "osProfile": {**_os_profile(spec), "allowExtensionOperations": machine.takes_extensions},
         "networkProfile": {"networkInterfaces": [{"id": _sibling(spec, "Microsoft.Network/networkInterfaces", "nic")}]},
         "diagnosticsProfile": {"bootDiagnostics": {"enabled": True}},
@@ -70,10 +71,10 @@ def _properties(machine: Machine) -> Json:
     return properties
 
 
-def _storage(spec: Spec) -> Json:
+def _storage(spec: Spec, *, runs_server: bool) -> Json:
     disk = {"id": _sibling(spec, "Microsoft.Compute/disks", "OsDisk"), "storageAccountType": "Premium_LRS"}
     return {
-        "imageReference": _image(spec),
+        "imageReference": _image(spec, spec.system.image if runs_server else CLIENT_IMAGE),
         "osDisk": {
             "osType": spec.system.os,
             "name": f"{spec.name}_OsDisk",
@@ -87,8 +88,7 @@ def _storage(spec: Spec) -> Json:
     }
 
 
-def _image(spec: Spec) -> Json:
-    image = spec.system.image
+def _image(spec: Spec, image: Image | None) -> Json:
     if image is None:
         return {"id": f"{spec.place.group_id}/providers/Microsoft.Compute/images/{spec.system.key}"}
     return {
