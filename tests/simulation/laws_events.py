@@ -241,12 +241,17 @@ def _cancelled(day: Day) -> Iterator[Broken]:
 
 
 def _of_then(day: Day) -> Iterator[Broken]:
-    """The machines of a run are those of its pre-event: who joins later is in none of its."""
-    for machine, since in day.world.joined.items():
-        for run, loaded in day.ended.items():
-            told = day.told_of(run, PRE)
-            if told and told[0].at < since and machine in {each.machine.lower() for each in loaded.machines}:
+    """The machines of a run are those of its pre-event: who joins later is in none of its, who leaves later in each."""
+    for run, loaded in day.ended.items():
+        told, named = day.told_of(run, PRE), {each.machine.lower() for each in loaded.machines}
+        for machine, since in day.world.joined.items():
+            if told and told[0].at < since and machine in named:
                 yield Broken("5 listed", f"{machine} joined at {since}, pre-event at {told[0].at}", run)
+        for machine, since in day.world.left.items():
+            if told and told[0].at < since and machine not in named:
+                yield Broken("5 listed", f"{machine} left at {since}, pre-event at {told[0].at}", run)
+            if since < day.world.watch.read_from[run] and machine in named:
+                yield Broken("5 listed", f"{machine} left at {since}, before the run was begun", run)
 
 
 def _asked_now(day: Day) -> Iterator[Broken]:

@@ -1,4 +1,4 @@
-"""What a seed decides of a day's events: the topic, who listens to it, who joins too late, who asks for a run now."""
+"""What a seed decides of a day's events: topic, handlers, who joins or leaves too late, who asks for a run now."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -57,6 +57,7 @@ class EventsPlan(msgspec.Struct, frozen=True, kw_only=True):
     handlers: tuple[Handler, ...] = ()
     down: float = 0.0  # until then the topic takes nothing
     joins: tuple[tuple[float, str], ...] = ()  # machine ids, lower case, that an assignment takes from then on
+    leaves: tuple[tuple[float, str], ...] = ()  # machine ids, lower case, that no assignment takes from then on
     now: tuple[tuple[float, str], ...] = ()  # run-now requests
 
     @property
@@ -70,15 +71,17 @@ class EventsPlan(msgspec.Struct, frozen=True, kw_only=True):
         return {**lead, "waitFor": list(self.waited)} if self.waited else dict[str, object](lead)
 
 
-def draw_events(random: Random, opening: float, *, good: bool, others: list[Target]) -> EventsPlan:
-    """Of a good day all handlers succeed and nobody joins; `others`: machines that no assignment takes."""
+def draw_events(random: Random, opening: float, *, good: bool, others: list[Target], own: list[Target]) -> EventsPlan:
+    """Of a good day all handlers succeed and nobody joins or leaves. `others`: machines that no assignment takes;
+    `own`: those that have one each."""
     topic = random.random() < TOPIC_DAYS
     return EventsPlan(
         topic=topic,
         lead=random.choice(tuple(LEADS)) if topic else "",
         handlers=tuple(_handlers(random, topic=topic, good=good)),
         down=random.uniform(opening, opening + 900) if topic and not good and random.random() < 0.12 else 0.0,
-        joins=tuple(_joins(random, opening, others)) if topic and not good else (),
+        joins=tuple(_some(random, opening, others)) if topic and not good else (),
+        leaves=tuple(_some(random, opening, own)) if topic and not good else (),
         now=tuple(_now(random, opening)) if random.random() < NOW_DAYS else (),
     )
 
@@ -102,9 +105,9 @@ def _handler(random: Random, name: str, kind: Kind) -> Handler:
     return Handler(name, kind, 2.0 if kind == Kind.SUCCEEDS and after > 100 else after, apart, random.random() < 0.3)
 
 
-def _joins(random: Random, opening: float, others: list[Target]) -> Iterator[tuple[float, str]]:
-    if others and random.random() < 0.4:
-        yield random.uniform(40, opening - 70), random.choice(others).id.lower()
+def _some(random: Random, opening: float, machines: list[Target]) -> Iterator[tuple[float, str]]:
+    if machines and random.random() < 0.4:
+        yield random.uniform(40, opening - 70), random.choice(machines).id.lower()
 
 
 def _now(random: Random, opening: float) -> Iterator[tuple[float, str]]:

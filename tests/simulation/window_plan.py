@@ -88,7 +88,8 @@ def draw_window(random: Random, night: Night, fleet: list[Target]) -> WindowPlan
     threshold = 0 if good else random.choice((0, 0, 0, 10, 20, 80))
     looks = not good and random.random() < 0.25
     others = [each for each in fleet if each.id not in ids and not each.left_out]
-    events = EventsPlan() if fault else draw_events(random, OPENING, good=good, others=others)
+    own = machines if scope == "static" else []
+    events = EventsPlan() if fault else draw_events(random, OPENING, good=good, others=others, own=own)
     block = _block(limit, budget, waves, threshold) | {"lookAgain": looks} | events.block()
     first = _first(random, night, block)
     if good and random.random() < 0.4:

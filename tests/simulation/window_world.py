@@ -69,6 +69,8 @@ class WindowWorld(World):
         self.watch.began = self._began
         self.joined: dict[str, datetime] = {}
         """Machines that an assignment takes later than all others, and since when."""
+        self.left: dict[str, datetime] = {}
+        """Machines that lose theirs, and since when."""
         self._listen(
             Handlers(random.Random(f"handlers {seed}"), self.window.events, CONFIGURATION, self.clock, self.clients)
         )
@@ -91,6 +93,7 @@ class WindowWorld(World):
         yield from ((second, partial(self._release, RELEASES)) for second in window.releases)
         yield from ((change.at, partial(self._change, change)) for change in window.changes)
         yield from ((second, partial(self._join, machine)) for second, machine in window.events.joins)
+        yield from ((second, partial(self._leave, machine)) for second, machine in window.events.leaves)
         yield from ((second, partial(self._ask_now, request, NOW_TRIES)) for second, request in window.events.now)
         if window.taken:
             yield TAKEN_AT, partial(self._take, window.taken)
@@ -179,6 +182,12 @@ class WindowWorld(World):
             address = on_machine(parse_machine_id(machine), "joined")
             self.store.assignments.save(Assignment(id=address, configuration=CONFIGURATION))
             self.joined[machine] = self.clock()
+
+    def _leave(self, machine: str) -> None:
+        """Nothing, where it has no assignment yet, or none any more."""
+        for stored in self.store.assignments.on_machine(parse_machine_id(machine)):
+            self.store.assignments.delete(stored)
+            self.left[machine] = self.clock()
 
     def _assignments(self) -> Iterator[Assignment]:
         window = self.window
