@@ -30,7 +30,8 @@ SPEED = 800.0
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What kind of cloud. `speed` divides every duration inside machines; a port of 0 is chosen free.
 
-    `crowded`: all machines in one subscription and region, so that they share one throttle. `saves`: the storage
+    `crowded`: all machines in one subscription and region, so that they share one throttle. `driven`: Azure assesses
+    none by itself. `saves`: the storage
     emulator writes all it holds to disk every five seconds, and answers nothing meanwhile.
     """
 
@@ -38,6 +39,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
     speed: float = SPEED
     crowded: bool = False
+    driven: bool = False
     saves: bool = True
     workers: int = 2
     port: int = 0
@@ -73,6 +75,7 @@ def sandbox_arguments(options: Options, folder: Path, guest: Path | None) -> lis
     arguments += ["--seed", str(options.seed), "--machines", str(options.machines), "--speed", str(options.speed)]
     arguments += ["--run-dir", str(folder / "sandbox"), "--owner", DEPLOYMENT]
     arguments += ["--crowded"] if options.crowded else []
+    arguments += ["--driven"] if options.driven else []
     return [*arguments, "--guest", str(guest)] if guest else arguments
 
 
