@@ -18,12 +18,12 @@ def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
 
 def gone(pid: int) -> bool:
     """Whether there is no such process; one that only waits to be reaped by its parent counts as gone."""
+    stat = Path(f"/proc/{pid}/stat")
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+        return stat.exists() and stat.read_text().rsplit(") ", 1)[1].startswith("Z")
+    except (ProcessLookupError, FileNotFoundError):  # it may go between any two of these
         return True
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rsplit(") ", 1)[1].startswith("Z")
 
 
 def descendants(pid: int) -> set[int]:
