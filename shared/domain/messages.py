@@ -79,11 +79,15 @@ class StartInstallation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AdvanceRun(msgspec.Struct, frozen=True, kw_only=True):
-    """Take the next step of a run. With `alarm`: the run's own, good until a later one is set; without: a hint."""
+    """Take the next step of a run. With `alarm`: the run's own, good until a later one is set; without: a hint.
+
+    The alarm looks at those alone for whom time may bring something; `heals`: at all, for messages may be lost.
+    """
 
     run: str
     alarm: int | None = None
-    machine: str = ""  # whose attempt moved on; without it all are looked at
+    machine: str = ""  # whose attempt moved on; without it, and no alarm's, all are looked at
+    heals: bool = False
 
 
 class OpenRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from shared.domain.machine import OperatingSystem, Outcome
 from shared.domain.messages import FollowOperation, Message, StartInstallation
 from shared.domain.operation import Operation, State, claim_installation, is_overdue, seconds_to_wait
 from shared.domain.permit import PERMIT_LIFE as PERMIT_LIFE
-from shared.domain.permit import grants, is_used_up
+from shared.domain.permit import grants, is_used_up, pace
 from shared.domain.phase import RUN_TRANSITIONS, Phase, RunOutcome, run_outcome
 from shared.domain.reason import Reason, reason
 from shared.domain.returning import is_away
@@ -45,7 +45,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     cut_off: datetime
     request: InstallationRequest | None = None  # of an install-now request; else the frozen configuration says what
     requested_by: str
-    alarm: int = 0  # number of the run's pending alarm; older ones count for nothing
+    alarm: int = 0  # number of the run's pending alarm; older ones count for nothing (domain/alarm.py)
+    alarm_at: datetime | None = None  # when that comes
     closed: datetime | None = None
     cancelled: datetime | None = None
     cancelled_because: Reason | None = None  # told to what has not started; without one, Cancelled
@@ -124,20 +125,26 @@ def advance(
 
 
 class _Part(msgspec.Struct, frozen=True):
-    """What the step makes of one machine. `rest`: nothing is sent for it; `busy`: something is, or may be."""
+    """What the step makes of one machine. `rest`: nothing is sent for it; `busy`: something is, or may be.
+
+    `queued`: it has a permit, or had one and waits for its slot of Azure's throttle.
+    """
 
     machine: RunMachine
     message: Message | None = None
     wake: int | None = None
     rest: bool = False
     busy: bool = False
+    queued: bool = False
 
 
 def _settle(run: Run, machine: RunMachine, fact: Operation | None, now: datetime, unseen: bool) -> _Part:
     """What its attempt says."""
     if machine.is_ended or unseen:
-        free = _free_at(run, machine) if machine.step is Step.PERMITTED else None
-        return _Part(machine, wake=_seconds(free - now) if free else None, busy=_may_be_busy(machine))
+        free = free_at(run, machine) if machine.step is Step.PERMITTED else None
+        # Of one that had run out before, whoever looked at it has set the alarm.
+        wake = _seconds(free - now) if free and now < free else None
+        return _Part(machine, wake=wake, busy=_may_be_busy(machine), queued=machine.step is Step.PERMITTED)
     if fact is None or fact.state is State.CLAIMED:
         return _Part(machine, rest=True)
     if fact.state is State.ENDED:
@@ -184,13 +191,13 @@ def _rest(run: Run, part: _Part, claim: Operation | None, now: datetime) -> _Par
         return _Part(ended_part(machine, Outcome.NOT_STARTED, refusal, now))
     if now < opens(run):
         return _Part(machine, wake=_seconds(opens(run) - now))
-    free = _free_at(run, machine)
+    free = free_at(run, machine)
     is_live = free is not None and now < free
     wait = seconds_to_wait(claim, now) if claim else 0
-    if wait:
-        return _Part(machine, wake=wait, busy=is_live)
+    if claim and wait:
+        return _Part(machine, wake=wait, busy=is_live, queued=is_live or claim.paced)
     if free is not None and is_live:
-        return _Part(machine, wake=_seconds(free - now), busy=True)
+        return _Part(machine, wake=_seconds(free - now), busy=True, queued=True)
     # In a plan its turn may not have come: then time alone brings its end.
     return _Part(machine, rest=True, wake=_seconds(last_send(run, machine) - now) if run.plan else None)
 
@@ -205,14 +212,15 @@ def _granted(run: Run, parts: list[_Part], now: datetime) -> Set[str]:
     if run.phase is not Phase.OPEN or (turn.since and now < turn.since):
         return frozenset()
     busy = [part.machine for part in parts if part.busy]
+    queued = [part.machine for part in parts if part.queued and not is_away(part.machine.reason)]
     in_turn = [machine for machine in ready if machine.wave <= turn.wave]  # earlier: it was away
-    return frozenset(grants(run.plan.concurrency, machines, busy, in_turn)[:MOST_CHANGES])
+    return frozenset(grants(pace(run.plan.concurrency, machines), busy, queued, in_turn))
 
 
 def _grant(run: Run, part: _Part, now: datetime) -> _Part:
     granted = move(part.machine, Step.PERMITTED, permit_until=now + PERMIT_LIFE)
     start = StartInstallation(run=run.id, machine=part.machine.machine)
-    return _Part(granted, start, _seconds((_free_at(run, granted) or now) - now))
+    return _Part(granted, start, _seconds((free_at(run, granted) or now) - now))
 
 
 def _decided(run: Run, after: Run, before: tuple[RunMachine, ...], parts: list[_Part], now: datetime) -> Advance:
@@ -248,11 +256,6 @@ def cancelled(run: Run, why: Reason, now: datetime) -> Run:
     return run if run.cancelled else replace(run, cancelled=now, cancelled_because=why)
 
 
-def with_next_alarm(run: Run) -> Run:
-    """The run with a new alarm; the one before counts for nothing from now on."""
-    return replace(run, alarm=run.alarm + 1)
-
-
 def refusal_to_start(run: Run, now: datetime, machine: RunMachine | None = None) -> Reason | None:
     """Why no installation of this run, or of this machine in it, may start now or later, or None."""
     if run.cancelled:
@@ -279,7 +282,7 @@ def _may_be_busy(machine: RunMachine) -> bool:
     return machine.step in (Step.PERMITTED, Step.RUNNING)
 
 
-def _free_at(run: Run, machine: RunMachine) -> datetime | None:
+def free_at(run: Run, machine: RunMachine) -> datetime | None:
     """From when on nothing leaves on its last permit, whichever instance's clock it was granted by."""
     guard = CLOCK_GUARD if run.plan else timedelta()
     return machine.permit_until + guard if machine.permit_until else None

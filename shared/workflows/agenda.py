@@ -99,4 +99,4 @@ def _next(run: Run, now: datetime) -> Message:
 
         if owes_pre_event(run, now):
             return SendEvents(configuration=run.configuration, start=run.start)
-    return AdvanceRun(run=run.id, alarm=run.alarm)
+    return AdvanceRun(run=run.id, alarm=run.alarm, heals=True)

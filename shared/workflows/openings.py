@@ -17,6 +17,7 @@ from shared.cloud import machines as cloud
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
 from shared.domain.agenda import HEAL_EVERY, Item, ItemKind, is_unborn
+from shared.domain.alarm import with_alarm
 from shared.domain.assignment import Assignment, select
 from shared.domain.configuration import Configuration, next_windows
 from shared.domain.logline import logline
@@ -42,7 +43,7 @@ from shared.domain.operation import INSTALLATION_GRACE
 from shared.domain.phase import Phase
 from shared.domain.reason import Reason, reason
 from shared.domain.resource_id import parse_machine_id
-from shared.domain.run import MOST_CHANGES, Run, RunMachine, opens, selected, with_next_alarm
+from shared.domain.run import MOST_CHANGES, Run, RunMachine, opens, selected
 from shared.domain.run_machine import ended_part
 from shared.domain.summary import summary
 from shared.store.runs import Loaded
@@ -168,7 +169,8 @@ def _select(azure: Azure, store: Store, id_: str) -> None:
     while batch := tuple(islice(new, MOST_CHANGES)):
         loaded = save_step(store, loaded, loaded.run, batch)
     run = selected(loaded.run, plan_for(configuration, loaded.run, len(loaded.machines)))
-    run = with_next_alarm(replace(run, events=replace(run.events, topic=bool(azure.topic))))
+    run = replace(run, events=replace(run.events, topic=bool(azure.topic)))
+    run = with_alarm(run, opens(run), azure.clock.now(), spent=True)
     loaded = save_step(store, loaded, run, ())
     _set_going(azure, store, loaded)
     store.run_list.save(configuration.id, summary(run, loaded.machines))

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
 from shared.cloud.clock import Clock
+from shared.domain.alarm import is_outdated, is_spent, with_alarm
 from shared.domain.machine import Outcome
 from shared.domain.maintenance_id import parse_configuration_id
 from shared.domain.messages import AdvanceRun, SendEvents
@@ -14,7 +16,7 @@ from shared.domain.operation import Operation, State, end, is_turned_away
 from shared.domain.reason import reason
 from shared.domain.resource_id import parse_machine_id
 from shared.domain.returning import is_away
-from shared.domain.run import Advance, Run, RunMachine, Step, advance, claim_for, with_next_alarm
+from shared.domain.run import Advance, Run, RunMachine, Step, advance, claim_for, free_at
 from shared.domain.summary import summary
 from shared.store.runs import Loaded
 from shared.store.store import Store
@@ -22,18 +24,64 @@ from shared.store.table import Conflict
 from shared.workflows.sending import record_unstarted
 
 log = logging.getLogger(__name__)
+# How often a step is decided anew at once (ours): the steps of a large run come one after the other, each in some
+# tenths of a second, and most of a step's time is spent reading attempts.
+MOST_TRIES = 4
 
 
 def advance_run(store: Store, message: AdvanceRun, clock: Clock) -> None:
-    """Take the next step of a run; nothing when it is closed or unknown."""
-    loaded = store.runs.load(message.run)
+    """Take the next step of a run; nothing when it is closed or unknown, or its alarm is still to come.
+
+    Where another step was quicker it is decided anew, by the attempts that were read: they take longest.
+    """
+    if _is_outdated(store, message, clock):
+        return
+    loaded, now = store.runs.load(message.run), clock.now()
     if loaded is None or loaded.run.closed:
         return
-    now, unseen = clock.now(), _unseen(loaded, message)
-    facts = _facts(store, loaded, unseen)
-    step = advance(loaded.run, loaded.machines, facts, now, unseen, clock.now())
+    unseen = _unseen(loaded, message, now)
+    read = _Read(loaded, _facts(store, loaded, unseen), unseen, now)
+    for _ in range(MOST_TRIES):
+        if _step(store, message, read, clock):
+            return
+        again = store.runs.load(message.run)
+        if again is None or again.run.closed:
+            return
+        read = _once_more(store, read, again)
+    store.queues.send(message, 1)
+
+
+class _Read(NamedTuple):
+    """What a step is decided by. `now`: an instant before the attempts were read."""
+
+    loaded: Loaded
+    facts: dict[str, Operation]
+    unseen: frozenset[str]
+    now: datetime
+
+
+def _is_outdated(store: Store, message: AdvanceRun, clock: Clock) -> bool:
+    """One row says so, before those of all machines are read."""
+    run = store.runs.run(message.run) if message.alarm is not None and not message.heals else None
+    return run is not None and is_outdated(run, message, clock.now())
+
+
+def _once_more(store: Store, read: _Read, again: Loaded) -> _Read:
+    """With the run as another step has left it. What was read of a machine that it has moved may be older than that:
+    it is read again if it was seen, else that machine is left alone."""
+    known = {each.machine: each for each in read.loaded.machines}
+    moved = frozenset(each.machine for each in again.machines if known.get(each.machine) != each)
+    unseen = read.unseen | (moved - read.facts.keys())
+    left = frozenset(each.machine for each in again.machines) - moved
+    return _Read(again, read.facts | _facts(store, again, unseen | left), unseen, read.now)
+
+
+def _step(store: Store, message: AdvanceRun, read: _Read, clock: Clock) -> bool:
+    """Whether it was taken; not where the run has moved on meanwhile."""
+    loaded, facts = read.loaded, read.facts
+    step = advance(loaded.run, loaded.machines, facts, read.now, read.unseen, clock.now())
     decided = _told(store, loaded.run, _stop_first(loaded.run, step))
-    after = _after(loaded.run, decided, message)
+    after = _after(loaded.run, decided, message, clock.now())
     try:
         for machine in decided.machines:
             if machine.step is Step.ENDED:
@@ -41,11 +89,11 @@ def advance_run(store: Store, message: AdvanceRun, clock: Clock) -> None:
         if after != loaded.run or decided.machines:
             store.runs.save(loaded, after, decided.machines)
     except Conflict:
-        store.queues.send(message, 1)
-        return
+        return False
     _send(store, loaded.run, after, decided)
     _list(store, loaded, after, decided)
     _note(message.run, decided)
+    return True
 
 
 def _send(store: Store, before: Run, after: Run, decided: Advance) -> None:
@@ -97,14 +145,12 @@ def list_run(store: Store, run: Run, machines: Sequence[RunMachine]) -> None:
         store.run_list.save(parse_configuration_id(run.configuration, "configuration"), summary(run, machines))
 
 
-def _after(run: Run, decided: Advance, message: AdvanceRun) -> Run:
-    """The run's row after the step. An alarm is set anew when this was it or something changed, else it still stands.
-
-    So a run has one alarm, however often its messages come.
-    """
+def _after(run: Run, decided: Advance, message: AdvanceRun, now: datetime) -> Run:
+    """The run's row after the step, with its alarm."""
     base = decided.run or run
-    is_spent = message.alarm == run.alarm or bool(decided.machines) or decided.run is not None
-    return with_next_alarm(base) if is_spent and decided.wake is not None else base
+    if decided.wake is None:
+        return base
+    return with_alarm(base, now + timedelta(seconds=decided.wake), now, spent=is_spent(run, message))
 
 
 def _note(run_id: str, decided: Advance) -> None:
@@ -140,16 +186,27 @@ def _give_back(store: Store, run: Run, machine: RunMachine, now: datetime) -> Op
     raise Conflict("The machine is being started.")
 
 
-def _unseen(loaded: Loaded, message: AdvanceRun) -> frozenset[str]:
-    """Of a large run one machine's end does not read all the others' attempts.
+def _unseen(loaded: Loaded, message: AdvanceRun, now: datetime) -> frozenset[str]:
+    """Whose attempt is not read: of a large run one machine's end does not read all the others', nor does the alarm.
 
-    Of one that was away it always does: it holds a place if it has come back, and only its attempt says so.
+    The alarm is for those whose permit has run out. Of one that was away it always is read: it holds a place if it has
+    come back, and only its attempt says so.
     """
-    if loaded.run.plan is None or not message.machine:
+    if loaded.run.plan is None or message.heals or not (message.machine or message.alarm is not None):
         return frozenset()
-    begun = (each for each in loaded.machines if each.step in (Step.PERMITTED, Step.RUNNING))
-    others = (each for each in begun if not is_away(each.reason))
-    return frozenset(each.machine for each in others if each.machine.lower() != message.machine.lower())
+    others = (each for each in loaded.machines if _is_begun(each) and not is_away(each.reason))
+    if message.machine:
+        return frozenset(each.machine for each in others if each.machine.lower() != message.machine.lower())
+    return frozenset(each.machine for each in others if not _has_run_out(loaded.run, each, now))
+
+
+def _is_begun(machine: RunMachine) -> bool:
+    return machine.step in (Step.PERMITTED, Step.RUNNING)
+
+
+def _has_run_out(run: Run, machine: RunMachine, now: datetime) -> bool:
+    free = free_at(run, machine)
+    return machine.step is Step.PERMITTED and (free is None or free <= now)
 
 
 def _facts(store: Store, loaded: Loaded, unseen: frozenset[str]) -> dict[str, Operation]:

@@ -25,7 +25,6 @@ from shared.domain.run import (
     minutes_left,
     opens,
     refusal_to_start,
-    with_next_alarm,
 )
 from tests.domain.samples import NOW, RUN, installation, minutes, operation, request, run, run_machine
 
@@ -109,10 +108,6 @@ def test_the_first_to_need_time_wakes_the_run() -> None:
     both = (in_step(Step.PERMITTED), run_machine(2))
     assert advance(run(), both, waits, OPEN).wake == 6
     assert advance(run(), both[1:], waits, OPEN).wake == 300
-
-
-def test_a_new_alarm_silences_the_one_before() -> None:
-    assert with_next_alarm(run()) == replace(run(), alarm=1)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from shared.domain.machine import Outcome
 from shared.domain.messages import StartInstallation
 from shared.domain.operation import Accepted, Refused, Unanswered, answered, sending
-from shared.domain.permit import pace
+from shared.domain.permit import MOST_UNUSED, pace
 from shared.domain.phase import Phase, RunOutcome
 from shared.domain.reason import reason
 from shared.domain.run import (
@@ -65,10 +65,52 @@ def test_without_a_limit_all_start_at_once_as_with_azure() -> None:
 def test_one_transaction_grants_at_most_ninety_nine_and_goes_on_at_once() -> None:
     machines = several(250)
     decided = advance(planned(), machines, {}, OPEN)
-    assert (len(decided.machines), len(decided.messages), decided.wake) == (MOST_CHANGES, MOST_CHANGES, 11 + 2)
+    assert (len(decided.machines), len(decided.messages), decided.wake) == (MOST_CHANGES, MOST_CHANGES, 0)
     many = replace(planned(), stopped_because=reason("WindowMissed"))
     decided = advance(many, machines, {}, OPEN)
     assert (len(decided.machines), decided.run, decided.wake) == (MOST_CHANGES, None, 0)
+
+
+def elsewhere(machine: RunMachine) -> RunMachine:
+    """The same in another subscription."""
+    return replace(machine, machine=machine.machine.replace("/subscriptions/", "/subscriptions/b"))
+
+
+def test_of_one_subscription_no_more_are_permitted_than_azure_takes_in_a_permits_life() -> None:
+    live = several(MOST_UNUSED, step=Step.PERMITTED, permit_until=OPEN + PERMIT_LIFE)
+    waiting = several(MOST_UNUSED + 9)[MOST_UNUSED:]
+    seen = frozenset(each.machine for each in live)
+    assert permitted(planned(), (*live, *waiting)) == []
+    assert advance(planned(), (*live, *waiting), {}, OPEN, seen).wake == 10 + 2 + 1
+    assert permitted(planned(), (*live[1:], *waiting)) == [waiting[0].machine]
+    others = tuple(map(elsewhere, waiting))
+    assert permitted(planned(), (*live, *waiting, *others)) == [each.machine for each in others]
+
+
+@pytest.mark.parametrize(
+    ("paced", "why", "room"), [(True, None, False), (False, None, True), (True, "PoweredOff", True)]
+)
+def test_only_who_waits_for_a_slot_of_azures_throttle_keeps_others_waiting(
+    paced: bool, why: str | None, room: bool
+) -> None:
+    """Not who waits because it is busy, or away: that may last."""
+    because = reason(why) if why else None
+    run_out = several(MOST_UNUSED, step=Step.PERMITTED, permit_until=OPEN - minutes(1), reason=because)
+    claim = replace(claim_for(planned(), "", NOW), not_before=OPEN + minutes(5), paced=paced, reason=because)
+    claims = {each.machine: replace(claim, machine=each.machine) for each in run_out}
+    new = run_machine(MOST_UNUSED)
+    decided = advance(planned(), (*run_out, new), claims, OPEN)
+    assert [each for each in decided.messages if isinstance(each, StartInstallation)] == (
+        [StartInstallation(run=planned().id, machine=new.machine)] if room else []
+    )
+
+
+def test_whoever_does_not_look_at_a_permit_that_ran_out_waits_for_the_alarm_and_grants_no_other() -> None:
+    run_out = several(MOST_UNUSED, step=Step.PERMITTED, permit_until=OPEN - minutes(1))
+    machines = (*run_out, run_machine(MOST_UNUSED))
+    decided = advance(planned(), machines, {}, OPEN, frozenset(each.machine for each in run_out))
+    assert decided.messages == ()
+    assert decided.machines == ()
 
 
 @pytest.mark.parametrize(

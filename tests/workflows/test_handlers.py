@@ -126,7 +126,7 @@ class Crossed(Clock):
         return super().now()
 
 
-@pytest.mark.parametrize(("reading", "starts", "why"), [(1, 1, ""), (3, 0, "HandlerSilent")])
+@pytest.mark.parametrize(("reading", "starts", "why"), [(1, 1, ""), (3, 1, ""), (4, 0, "HandlerSilent")])
 def test_a_report_that_crosses_the_runs_end_is_heard_by_all_its_machines_or_by_none(
     house: House, reading: int, starts: int, why: str
 ) -> None:

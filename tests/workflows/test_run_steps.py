@@ -1,0 +1,179 @@
+"""Steps of a large run: which attempts each reads, and what becomes of one that another step crosses."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from azure.data.tables import TableServiceClient
+from azure.storage.queue import QueueServiceClient
+from msgspec.structs import replace
+
+from infra.local.azurite import Azurite
+from shared.cloud.clock import Clock
+from shared.domain.machine import Outcome
+from shared.domain.messages import AdvanceRun
+from shared.domain.operation import Accepted, Operation, answered, installed, sending
+from shared.domain.phase import Phase
+from shared.domain.resource_id import parse_machine_id
+from shared.domain.run import Run, RunMachine, Step, claim_for, selected
+from shared.domain.wave import Plan
+from shared.store.runs import Loaded
+from shared.store.store import Store
+from shared.workflows.runs import advance_run
+from tests.domain.samples import NOW, RUN, installation, minutes, run, run_machine
+from tests.store.wire import Wire
+from tests.workflows.house import House
+from tests.workflows.storage import on_azurite
+
+OPEN = NOW + minutes(5)
+SOON, BEFORE = OPEN + timedelta(seconds=5), OPEN - minutes(1)
+ALARM = AdvanceRun(run=RUN, alarm=7)
+
+
+def opened(store: Store, *machines: RunMachine) -> Run:
+    """A run that is under way, with an attempt for each machine that has had a permit."""
+    begun = selected(replace(run(), request=None, phase=Phase.SELECTING), Plan(begin_by=NOW + minutes(10)))
+    begun = replace(begun, phase=Phase.OPEN, alarm=7, alarm_at=OPEN)
+    assert store.runs.create(begun, machines)
+    for each in machines:
+        if each.step is not Step.WAITING:
+            assert store.operations.claim(claim_for(begun, each.machine, NOW))
+    return begun
+
+
+def part(number: int, step: Step, permit: bool = True) -> RunMachine:
+    """`permit`: it has one still."""
+    until = {Step.PERMITTED: SOON if permit else BEFORE, Step.RUNNING: BEFORE}.get(step)
+    return replace(run_machine(number), step=step, permit_until=until)
+
+
+def moved(store: Store, machine: RunMachine, *changes: Callable[[Operation], Operation]) -> None:
+    """Its attempt, one state after the other."""
+    for change in changes:
+        held = store.operations.in_flight(parse_machine_id(machine.machine))
+        assert held is not None
+        store.operations.save(held, change(held.operation))
+
+
+def sent(operation: Operation) -> Operation:
+    return sending(operation, OPEN)
+
+
+def accepted(operation: Operation) -> Operation:
+    return answered(operation, Accepted(url="u", result_url="", retry_after=5), OPEN)[0]
+
+
+def done(operation: Operation) -> Operation:
+    return installed(operation, installation(Outcome.SUCCEEDED, ended=OPEN), OPEN)
+
+
+def load(store: Store) -> Loaded:
+    found = store.runs.load(RUN)
+    assert found is not None
+    return found
+
+
+def step_of(store: Store, machine: RunMachine) -> Step:
+    return next(each.step for each in load(store).machines if each.machine == machine.machine)
+
+
+@pytest.fixture
+def wired(azurite: Azurite) -> tuple[House, Wire]:
+    wire = Wire()
+    storage = on_azurite(
+        TableServiceClient.from_connection_string(azurite.connection_string, transport=wire),
+        QueueServiceClient.from_connection_string(azurite.connection_string, transport=wire),
+    )
+    return House(storage), wire
+
+
+@pytest.mark.azurite
+@pytest.mark.parametrize(
+    ("message", "read"),
+    [
+        (ALARM, {"ran out"}),
+        (replace(ALARM, heals=True), {"ran out", "lives", "runs"}),
+        (AdvanceRun(run=RUN), {"ran out", "lives", "runs"}),
+        (replace(ALARM, alarm=6), {"ran out"}),  # the pending one should have come
+        (AdvanceRun(run=RUN, machine=run_machine(2).machine), {"runs"}),
+    ],
+)
+def test_a_step_reads_the_attempts_that_it_is_for(
+    wired: tuple[House, Wire], message: AdvanceRun, read: set[str]
+) -> None:
+    house, wire = wired
+    machines = {"ran out": part(0, Step.PERMITTED, permit=False), "lives": part(1, Step.PERMITTED),
+                "runs": part(2, Step.RUNNING), "waits": part(3, Step.WAITING)}  # fmt: skip
+    opened(house.store, *machines.values())
+    wire.seen.clear()
+    advance_run(house.store, message, Clock(lambda: OPEN))
+    asked = "".join(each.path for each in wire.seen if each.method == "GET" and "operations" in each.path)
+    names = {name: parse_machine_id(each.machine).name for name, each in machines.items()}
+    assert {name for name, of in names.items() if f"{of}'" in asked} == read
+
+
+def test_an_alarm_before_the_pending_one_reads_one_row_and_does_nothing(house: House) -> None:
+    one = part(0, Step.PERMITTED, permit=False)
+    begun = opened(house.store, one)
+    advance_run(house.store, replace(ALARM, alarm=6), Clock(lambda: OPEN - timedelta(seconds=1)))
+    assert load(house.store).run == begun
+    assert house.waiting() == []
+
+
+class Crossed(Clock):
+    """Something happens at its second reading: the step has read, and has not written."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        super().__init__(lambda: OPEN)
+        self._act, self._left = act, 2
+
+    def now(self) -> datetime:
+        self._left -= 1
+        if self._left == 0:
+            self._act()
+        return super().now()
+
+
+def test_a_step_that_another_crosses_is_taken_at_once_with_what_it_has_read(house: House) -> None:
+    store, one, other = house.store, part(0, Step.RUNNING), part(1, Step.RUNNING)
+    opened(store, one, other, part(2, Step.RUNNING))
+    for each in (one, other):
+        moved(store, each, sent, accepted, done)
+
+    def cross() -> None:
+        advance_run(store, AdvanceRun(run=RUN, machine=other.machine), Clock(lambda: OPEN))
+
+    advance_run(store, AdvanceRun(run=RUN, machine=one.machine), Crossed(cross))
+    assert (step_of(store, one), step_of(store, other)) == (Step.ENDED, Step.ENDED)
+    assert not [each for each in house.waiting() if each.message == AdvanceRun(run=RUN, machine=one.machine)]
+
+
+def test_a_machine_that_another_step_has_moved_is_looked_at_again(house: House) -> None:
+    """It was read before it ended; the step that crosses it has seen no end either."""
+    store, one = house.store, part(0, Step.PERMITTED, permit=False)
+    opened(store, one, part(1, Step.RUNNING))
+    moved(store, one, sent, accepted)
+
+    def cross() -> None:
+        advance_run(store, ALARM, Clock(lambda: OPEN))
+        assert step_of(store, one) is Step.RUNNING
+        moved(store, one, done)
+
+    advance_run(store, AdvanceRun(run=RUN, machine=one.machine), Crossed(cross))
+    assert step_of(store, one) is Step.ENDED
+
+
+def test_a_machine_that_was_not_read_and_is_moved_meanwhile_stays_as_the_other_step_left_it(house: House) -> None:
+    """It may be under way by now."""
+    store, one, other = house.store, part(0, Step.PERMITTED, permit=False), part(1, Step.RUNNING)
+    opened(store, one, other)
+    moved(store, other, sent, accepted, done)
+
+    def cross() -> None:
+        advance_run(store, ALARM, Clock(lambda: OPEN))
+
+    advance_run(store, AdvanceRun(run=RUN, machine=other.machine), Crossed(cross))
+    (again,) = [each for each in load(store).machines if each.machine == one.machine]
+    assert (again.step, again.permit_until is not None and again.permit_until > OPEN) == (Step.PERMITTED, True)
+    assert step_of(store, other) is Step.ENDED
+    assert sum(each.message == AdvanceRun(run=RUN, machine=other.machine) for each in house.waiting()) == 0
