@@ -40,7 +40,8 @@ from shared.domain.run_events import Events, Report, hear_by, heard
 from shared.store.runs import Loaded
 from shared.store.store import Store
 from shared.store.table import Conflict
-from shared.workflows.openings import SOON, begin, in_scope, save_step, window_of
+from shared.workflows.openings import SOON, begin, save_step, window_of
+from shared.workflows.parts import in_scope
 
 log = logging.getLogger(__name__)
 # The agenda looks at a pre-event so long before it is due (ours): one round of its timer.

@@ -3,7 +3,7 @@
 What is imported starts disabled, and is enabled only when Azure has no assignment of it any more: two schedulers would
 patch a machine twice; also when it was deleted here in between. What is here already is never overwritten, so an import
 may be repeated. Of a new configuration that no import has found in Azure nothing is asked: Resource Graph takes three
-questions a second, and a copy of many would have to wait for it. Each window asks anyway (openings.py).
+questions a second, and a copy of many would have to wait for it. Each window asks anyway (parts.py).
 """
 
 import logging

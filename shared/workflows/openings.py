@@ -6,22 +6,16 @@ may be repeated: what is written once stays, and the next window's line is writt
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
 
-import msgspec
 from msgspec.structs import replace
 
-from shared.cloud import machines as cloud
 from shared.cloud.azure import Azure
 from shared.cloud.errors import CloudError
 from shared.domain.agenda import HEAL_EVERY, Item, ItemKind, is_unborn
 from shared.domain.alarm import with_alarm
-from shared.domain.assignment import Assignment, select
 from shared.domain.configuration import Configuration, next_windows
 from shared.domain.logline import logline
-from shared.domain.machine import Outcome, Record
 from shared.domain.maintenance_id import ConfigurationId, parse_configuration_id
 from shared.domain.messages import AdvanceRun, OpenRun, SendEvents, StartInstallation
 from shared.domain.occurrence import Occurrence
@@ -31,35 +25,28 @@ from shared.domain.opening import (
     WAKE_RUNS,
     WAKE_STARTS,
     begun,
-    left_out,
     look_at,
     opening_item,
-    part_of,
     plan_for,
     run_id,
     window_at,
 )
 from shared.domain.operation import INSTALLATION_GRACE
 from shared.domain.phase import Phase
-from shared.domain.reason import Reason, reason
-from shared.domain.resource_id import parse_machine_id
-from shared.domain.run import MOST_CHANGES, Run, RunMachine, opens, selected
-from shared.domain.run_machine import ended_part
+from shared.domain.run import Run, RunMachine, opens, selected
 from shared.domain.summary import summary
 from shared.store.runs import Loaded
 from shared.store.store import Store
 from shared.store.table import Conflict
-from shared.workflows.native import patching
-from shared.workflows.owner import ask_owner
+from shared.workflows.parts import judged
 
 log = logging.getLogger(__name__)
 # A window that opens sooner than this gets its message when its configuration is saved (queue.py, LONGEST_DELAY).
 SOON = timedelta(hours=1)
 # When Azure does not say what it patches by itself, and not when to ask again: seconds (ours).
 SELECT_AGAIN = 10
-# So long Azure is asked who drives the subscriptions while machines are written down (ours): in the last minute, of
-# which one more question may take half (cloud/azure.py). Each start asks again.
-OWNERS_TIME = timedelta(seconds=20)
+# How long one message goes on writing machines down (ours), within the five minutes of a function (host.json).
+SELECT_TIME = timedelta(minutes=2)
 
 
 def write_down(store: Store, configuration: Configuration, now: datetime, after: datetime) -> Occurrence | None:
@@ -126,13 +113,20 @@ def open_run(azure: Azure, store: Store, message: OpenRun) -> None:
         schedule(store, found[0], now, message.start)
     if found and run is None:
         begin(store, *found, SCHEDULE, now)
+    again = _seconds_to_again(azure, store, id_)
+    if again is not None:
+        store.queues.send(message, again)
+
+
+def _seconds_to_again(azure: Azure, store: Store, id_: str) -> int | None:
+    """Write down the run's machines; in how many seconds to go on with it, None: that is done."""
     try:
-        _select(azure, store, id_)
+        return None if _select(azure, store, id_) else 0
     except Conflict:
-        store.queues.send(message, 1)  # another instance selects, or a cancel came: read again
+        return 1  # another instance selects, or a cancel came: read again
     except CloudError as error:  # Azure does not say which machines it patches by itself
         log.warning(logline("machines not selected yet", run=id_, detail=error))
-        store.queues.send(message, max(SELECT_AGAIN, error.retry_after))
+        return max(SELECT_AGAIN, error.retry_after)
 
 
 def begin(store: Store, configuration: Configuration, window: Occurrence, who: str, now: datetime) -> Run:
@@ -157,17 +151,21 @@ def window_of(store: Store, address: ConfigurationId, start: datetime) -> tuple[
     return (stored.configuration, window) if stored and window else None
 
 
-def _select(azure: Azure, store: Store, id_: str) -> None:
-    """Write down the machines in scope. Each batch is guarded by the run's row: of two instances one goes on."""
-    loaded, configuration = store.runs.load(id_), store.runs.frozen(id_)
+def _select(azure: Azure, store: Store, id_: str) -> bool:
+    """Write down the machines in scope; False: not all of them yet, and those that are stay.
+
+    Each batch is guarded by the run's row: of two instances one goes on.
+    """
+    began, loaded, configuration = azure.clock.now(), store.runs.load(id_), store.runs.frozen(id_)
     if loaded is None or configuration is None or loaded.run.phase not in (Phase.SELECTING, Phase.READY):
-        return
+        return True
     if loaded.run.phase is Phase.READY:
         _set_going(azure, store, loaded)  # once more: who selected may have died before it could
-        return
-    new = iter(_judged(azure, store, loaded, configuration))
-    while batch := tuple(islice(new, MOST_CHANGES)):
+        return True
+    for batch in judged(azure, store, loaded, configuration):
         loaded = save_step(store, loaded, loaded.run, batch)
+        if azure.clock.now() - began > SELECT_TIME:
+            return False
     run = selected(loaded.run, plan_for(configuration, loaded.run, len(loaded.machines)))
     run = replace(run, events=replace(run.events, topic=bool(azure.topic)))
     run = with_alarm(run, opens(run), azure.clock.now(), spent=True)
@@ -175,6 +173,7 @@ def _select(azure: Azure, store: Store, id_: str) -> None:
     _set_going(azure, store, loaded)
     store.run_list.save(configuration.id, summary(run, loaded.machines))
     log.info(logline("machines selected", run=id_, machines=len(loaded.machines), topic=run.events.topic))
+    return True
 
 
 def _set_going(azure: Azure, store: Store, loaded: Loaded) -> None:
@@ -192,69 +191,6 @@ def _set_going(azure: Azure, store: Store, loaded: Loaded) -> None:
         store.queues.send(StartInstallation(run=run.id, machine=part.machine), max(0, wait - WAKE_STARTS))
 
 
-class _Others(msgspec.Struct, frozen=True, kw_only=True):
-    """Who else starts something: assignments of Azure's own, and why a subscription is not ours, by its id."""
-
-    native: Sequence[Assignment]
-    owners: dict[str, Reason]
-
-
-def _is_missed(azure: Azure, run: Run) -> bool:
-    return run.plan is not None and azure.clock.now() > run.plan.begin_by
-
-
-def _owners(azure: Azure, store: Store, run: Run, records: Sequence[Record]) -> dict[str, Reason]:
-    """Subscriptions that another deployment drives. What nobody has marked is marked, and is ours by the opening.
-
-    After OWNERS_TIME the rest is judged by what is known.
-    """
-    if _is_missed(azure, run):
-        return {}
-    began, left = azure.clock.now(), sorted({record.machine.address.subscription for record in records})
-    found = dict[str, Reason | None]()
-    while left and azure.clock.now() - began < OWNERS_TIME:
-        subscription = left.pop(0)
-        found[subscription] = ask_owner(azure, store, subscription)[0]
-    known = store.fleet.marks() if left else {}
-    found |= {each: mark.reason for each in left if (mark := known.get(each)) and mark.is_elsewhere}
-    return {each: why for each, why in found.items() if why}
-
-
-def _judged(azure: Azure, store: Store, loaded: Loaded, configuration: Configuration) -> list[RunMachine]:
-    """The parts of machines that are not written down yet, or were only listed for the pre-event.
-
-    What was listed then stays, whatever the scopes say now: handlers were told of it. It is the machine of then.
-    """
-    known = {part.machine.lower(): part for part in loaded.machines}
-    listed = {id_: part for id_, part in known.items() if part.listed}
-    found = () if loaded.run.events.listed else in_scope(store, configuration)
-    records = {each.machine.id.lower(): each for each in found} | _of(store, listed)
-    new = [record for id_, record in records.items() if id_ not in known or id_ in listed]
-    known_now = list(records.values())
-    others = _Others(native=_native(azure, loaded.run, known_now), owners=_owners(azure, store, loaded.run, known_now))
-    parts = [_part(azure, configuration, loaded.run, record, others) for record in new]
-    now, lost = azure.clock.now(), [part for id_, part in listed.items() if id_ not in records]
-    parts += [ended_part(part, Outcome.NOT_STARTED, reason("NotInInventory"), now) for part in lost]
-    return [replace(part, vm_id=_vm_id(listed, part), listed=False) for part in parts]
-
-
-def _vm_id(listed: Mapping[str, RunMachine], part: RunMachine) -> str:
-    before = listed.get(part.machine.lower())
-    return (before.vm_id if before else "") or part.vm_id
-
-
-def _of(store: Store, listed: Mapping[str, RunMachine]) -> dict[str, Record]:
-    """What the inventory knows of these machines."""
-    found = store.machines.these(parse_machine_id(part.machine) for part in listed.values())
-    return {record.machine.id.lower(): record for record in found.values()}
-
-
-def _native(azure: Azure, run: Run, records: Sequence[Record]) -> list[Assignment]:
-    """What Azure patches by itself; of no interest any more once the window is missed. Raises CloudError."""
-    subscriptions = sorted({record.machine.address.subscription for record in records})
-    return [] if _is_missed(azure, run) or not subscriptions else patching(azure, subscriptions)
-
-
 def save_step(store: Store, loaded: Loaded, run: Run, machines: tuple[RunMachine, ...]) -> Loaded:
     """The run as it stands after the step. Raises Conflict when another instance goes on with it."""
     store.runs.save(loaded, run, machines)
@@ -262,34 +198,6 @@ def save_step(store: Store, loaded: Loaded, run: Run, machines: tuple[RunMachine
     if again is None or again.run != run:
         raise Conflict("Another instance goes on with the run.")
     return again
-
-
-def in_scope(store: Store, configuration: Configuration) -> Iterator[Record]:
-    """Every machine that the assignments take now, by the inventory."""
-    assignments = [stored.assignment for stored in store.assignments.of_configuration(configuration.id)]
-    for scope in _scopes(store, {each.id.subscription.lower() for each in assignments}):
-        records = {record.machine.id.lower(): record for record in store.machines.in_scope(scope)}
-        for key in sorted(select(assignments, records.values()).chosen):
-            yield records[key]
-
-
-def _scopes(store: Store, subscriptions: Iterable[str]) -> Iterator[str]:
-    for subscription in sorted(subscriptions):
-        yield from store.fleet.scopes(subscription)
-
-
-def _part(azure: Azure, configuration: Configuration, run: Run, record: Record, others: _Others) -> RunMachine:
-    """With its update domain, which only a look at the VM tells; unknown when Azure does not say now."""
-    domain = None
-    if record.machine.availability_set:
-        try:
-            current = cloud.at_this_moment(azure, record.machine.address)
-            domain = current.update_domain if current else None
-        except CloudError as error:
-            log.warning(logline("update domain unknown", machine=record.machine.id, detail=error))
-    part = part_of(configuration, run, record, domain, others.native, azure.clock.now())
-    why = others.owners.get(record.machine.address.subscription)
-    return left_out(part, why, azure.clock.now()) if why and not part.is_ended else part
 
 
 def _seconds(span: timedelta) -> int:

@@ -6,8 +6,9 @@ import pytest
 
 from shared.domain.messages import OpenRun
 from shared.domain.owner import REFRESH, SETTLE, TAKE_OVER
-from shared.workflows.openings import OWNERS_TIME, open_run
+from shared.workflows.openings import open_run
 from shared.workflows.owner import ask_owner, list_owners, take_owner
+from shared.workflows.parts import OWNERS_TIME
 from tests.domain.maintenance import ADDRESS
 from tests.workflows.house import House
 from tests.workflows.owners import TAGS, Build, asked, codes, neighbour, tags

@@ -1,0 +1,43 @@
+"""Writing a run's machines down, where there are many, or Azure takes long to tell of them."""
+
+from datetime import timedelta
+
+from shared.domain.messages import OpenRun
+from shared.domain.phase import Phase
+from shared.domain.run import MOST_CHANGES
+from shared.workflows.openings import SELECT_TIME, open_run
+from tests.domain.maintenance import ADDRESS
+from tests.workflows.conftest import Build
+from tests.workflows.windows import loaded, save, soon
+
+
+def test_what_takes_long_to_write_down_goes_on_by_another_message(build: Build) -> None:
+    """What is written stays: a function that gave up would begin again, until the window was missed."""
+    house = build(machines=MOST_CHANGES + 30)
+    house.inventory()
+    start = save(house, soon(house), *house.fleet)
+    message = OpenRun(configuration=str(ADDRESS), start=start)
+    house.lose()
+    house.clock.now = start - timedelta(seconds=59)
+    vm = next(each for each in sorted(house.fleet, key=lambda each: each["id"].lower()) if each["availability_set"])
+    house.sandbox.beforehand[vm["id"].lower()] = lambda: house.clock.advance(SELECT_TIME.total_seconds() + 1)
+    open_run(house.azure, house.store, message)
+    assert (loaded(house, start).run.phase, len(loaded(house, start).machines)) == (Phase.SELECTING, MOST_CHANGES)
+    assert [letter.message for letter in house.lose()] == [message]
+    open_run(house.azure, house.store, message)
+    run = loaded(house, start)
+    assert run.run.phase is Phase.READY
+    assert len({each.machine for each in run.machines}) == len(house.fleet)
+
+
+def test_the_update_domains_of_many_are_asked_for_together(build: Build) -> None:
+    house = build(machines=400)
+    together = [each for each in house.fleet if each["availability_set"]]
+    house.inventory()
+    start = save(house, soon(house), *together)
+    house.lose()
+    house.clock.now = start - timedelta(seconds=59)
+    open_run(house.azure, house.store, OpenRun(configuration=str(ADDRESS), start=start))
+    told = {each.machine.lower(): each.domain for each in loaded(house, start).machines}
+    assert told == {each["id"].lower(): str(each["update_domain"]) for each in together}
+    assert len(together) > 33
