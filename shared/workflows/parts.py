@@ -74,7 +74,7 @@ def judged(
     everybody = list(records.values())
     others = _Others(native=_native(azure, loaded.run, everybody), owners=_owners(azure, store, loaded.run, everybody))
     for batch in _batches(new):
-        domains = _domains(azure, batch)
+        domains = _domains(azure, loaded.run, batch)
         parts = [_part(azure, configuration, loaded.run, each, others, domains) for each in batch]
         yield tuple(replace(part, vm_id=_vm_id(listed, part), listed=False) for part in parts)
     now, lost = azure.clock.now(), [part for id_, part in listed.items() if id_ not in records]
@@ -125,21 +125,26 @@ def _native(azure: Azure, run: Run, records: Sequence[Record]) -> list[Assignmen
     return [] if _is_missed(azure, run) or not subscriptions else patching(azure, subscriptions)
 
 
-def _domains(azure: Azure, records: Sequence[Record]) -> dict[str, int | None]:
-    """The update domain of each VM in an availability set, by its id."""
+def _domains(azure: Azure, run: Run, records: Sequence[Record]) -> dict[str, int | None]:
+    """The update domain of each VM in an availability set, by its id. Raises CloudError."""
     asked = [record for record in records if record.machine.availability_set]
     if len(asked) < MANY:
-        return {record.machine.id: _domain(azure, record) for record in asked}
+        return {record.machine.id: _domain(azure, run, record) for record in asked}
     with ThreadPoolExecutor(LOOKS_AT_ONCE, "domains") as lookers:
-        found = lookers.map(lambda record: _domain(azure, record), asked)
+        found = lookers.map(lambda record: _domain(azure, run, record), asked)
         return {record.machine.id: domain for record, domain in zip(asked, found, strict=True)}
 
 
-def _domain(azure: Azure, record: Record) -> int | None:
-    """Only a look at the VM tells; unknown when Azure does not say now."""
+def _domain(azure: Azure, run: Run, record: Record) -> int | None:
+    """Only a look at the VM tells; unknown when Azure does not say now.
+
+    While there is time before the window, a throttle is waited for: what is written down stays. Raises CloudError.
+    """
     try:
         current = cloud.at_this_moment(azure, record.machine.address)
     except CloudError as error:
+        if error.status == 429 and azure.clock.now() < run.start:
+            raise
         log.warning(logline("update domain unknown", machine=record.machine.id, detail=error))
         return None
     return current.update_domain if current else None

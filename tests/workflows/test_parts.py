@@ -2,13 +2,17 @@
 
 from datetime import timedelta
 
+import pytest
+
 from shared.domain.messages import OpenRun
 from shared.domain.phase import Phase
 from shared.domain.run import MOST_CHANGES
 from shared.workflows.openings import SELECT_TIME, open_run
+from tests.cloud.world import address_of
 from tests.domain.maintenance import ADDRESS
 from tests.workflows.conftest import Build
-from tests.workflows.windows import loaded, save, soon
+from tests.workflows.house import House
+from tests.workflows.windows import loaded, part, save, soon
 
 
 def test_what_takes_long_to_write_down_goes_on_by_another_message(build: Build) -> None:
@@ -41,3 +45,20 @@ def test_the_update_domains_of_many_are_asked_for_together(build: Build) -> None
     told = {each.machine.lower(): each.domain for each in loaded(house, start).machines}
     assert told == {each["id"].lower(): str(each["update_domain"]) for each in together}
     assert len(together) > 33
+
+
+@pytest.mark.parametrize(("before", "waits"), [(59, True), (-30, False)])
+def test_a_throttle_is_waited_for_while_there_is_time_before_the_window(
+    house: House, before: float, waits: bool
+) -> None:
+    vm = next(each for each in house.fleet if each["availability_set"])
+    house.know(vm)
+    start = save(house, soon(house), vm)
+    house.lose()
+    house.clock.now = start - timedelta(seconds=before)
+    house.fault(429, address_of(vm).name, method="GET", times=1)
+    open_run(house.azure, house.store, OpenRun(configuration=str(ADDRESS), start=start))
+    assert loaded(house, start).run.phase is (Phase.SELECTING if waits else Phase.READY)
+    house.live(1)
+    own = str(vm["update_domain"]) if waits else vm["id"].lower()  # of its own, as far as anybody knows
+    assert part(house, start, vm).domain == own
