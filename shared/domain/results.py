@@ -78,6 +78,11 @@ def is_news(record: Record, found: Assessment) -> bool:
     return found.id == last.id and last.reason is not None and last.reason.code == "ResultsLate"
 
 
+def is_recorded(record: Record, found: Assessment) -> bool:
+    """Whether this result is what stands on record."""
+    return not record.deleted and record.assessment is not None and record.assessment.id == found.id
+
+
 def is_evidence(operation: Operation, found: Assessment, now: datetime) -> bool:
     """Whether this result may be the operation's own, so that ARM is worth asking now.
 

@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import chain
 
 import msgspec
 from msgspec.structs import replace
@@ -42,7 +43,7 @@ from shared.store.store import Store
 from shared.store.table import Conflict
 from shared.workflows.identity import is_held_elsewhere
 from shared.workflows.owner import ask_owner
-from shared.workflows.published import news, record_published
+from shared.workflows.published import news_and_known, record_published
 from shared.workflows.sending import go_on, leave
 
 log = logging.getLogger(__name__)
@@ -215,9 +216,11 @@ def _look(azure: Azure, store: Store, message: FollowPlanned, ended: list[Planne
     planned = {parse_machine_id(each.machine).key: each for each in message.machines}
     found = graph.assessments_of(azure, [parse_machine_id(each.machine) for each in message.machines])
     begun = [each for each in found if may_be_its(planned[each.machine.key], each.assessment)]
-    held = {each.machine.key: ours for each in news(store, begun) if (ours := _ours(store, message, planned, each))}
-    told = [credited(held[each.machine.key].operation, each) for each in begun if each.machine.key in held]
-    for each in record_published(azure, store, told):
+    new, known = news_and_known(store, begun)  # known: whoever wrote it down may have died before it wrote the end
+    held = {each.machine.key: ours for each in (*new, *known) if (ours := _ours(store, message, planned, each))}
+    told = [credited(held[each.machine.key].operation, each) for each in new if each.machine.key in held]
+    written = [each for each in known if each.machine.key in held]
+    for each in chain(written, record_published(azure, store, told)):
         if _end(store, held[each.machine.key], each, azure.clock.now()):
             ended.append(planned[each.machine.key])
 

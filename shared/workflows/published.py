@@ -11,18 +11,27 @@ from shared.cloud.azure import Azure
 from shared.domain.machine import Assessment, Outcome
 from shared.domain.reason import reason
 from shared.domain.resource_id import MachineId
-from shared.domain.results import LIST_PATIENCE, Found, is_news, portions
+from shared.domain.results import LIST_PATIENCE, Found, is_news, is_recorded, portions
 from shared.domain.update import Update
 from shared.store.store import Store
 
 
-def news(store: Store, found: Sequence[Found]) -> Iterator[Found]:
+def news(store: Store, found: Sequence[Found]) -> list[Found]:
     """Those that are newer than what the machines' rows say."""
+    return news_and_known(store, found)[0]
+
+
+def news_and_known(store: Store, found: Sequence[Found]) -> tuple[list[Found], list[Found]]:
+    """The same, and those that the machines' rows have already, as they have them."""
     records = store.machines.these(each.machine for each in found)
+    new, known = list[Found](), list[Found]()
     for each in found:
         record = records.get(each.machine.key)
         if record and is_news(record, each.assessment):
-            yield each
+            new.append(each)
+        elif record and record.assessment and is_recorded(record, each.assessment):
+            known.append(Found(machine=each.machine, assessment=record.assessment))
+    return new, known
 
 
 def record_published(azure: Azure, store: Store, found: Sequence[Found]) -> Iterator[Found]:

@@ -70,7 +70,7 @@ def _later(store: Store, message: SweepResults, error: CloudError, now: datetime
 
 def _take(azure: Azure, store: Store, found: list[Found]) -> int:
     """Record what is new and not of an operation of ours."""
-    new = list(news(store, found))
+    new = news(store, found)
     now = azure.clock.now()
     busy = _under_way(store, now) if new else {}
     free = [

@@ -140,9 +140,10 @@ def settle(city: City) -> None:
 
 
 def _waits_only(city: City) -> bool:
-    """Whether nothing but starts that were never answered keeps the fleet from being assessed."""
+    """Whether nothing but starts that were never answered, or were closed as that, keeps the fleet from its ends."""
     open_ones = flying(city)
-    return all("unconfirmed" in each for each in open_ones) and len(judging.outcomes(city)) <= len(open_ones)
+    excused = len(open_ones) + len(unconfirmed(city))
+    return all("unconfirmed" in each for each in open_ones) and len(judging.outcomes(city)) <= excused
 
 
 def flying(city: City) -> list[str]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from shared.cloud import patches
+from shared.cloud import graph, patches
 from shared.domain.agenda import HEAL_PLANNED
 from shared.domain.bucket import SLOT_LIFE
 from shared.domain.errors import RequestError
@@ -14,6 +14,7 @@ from shared.domain.messages import FollowOperation, FollowPlanned, Planned, Star
 from shared.domain.operation import SENDING_PATIENCE, State
 from shared.domain.planned import claim, line
 from shared.store.table import Merge, Row
+from shared.workflows.published import record_published
 from tests.cloud.world import Json, address_of
 from tests.workflows.conftest import Build
 from tests.workflows.house import House
@@ -227,6 +228,20 @@ def test_what_azure_accepted_before_the_message_came_again_ends_by_the_look_at_a
         assert not any(house.in_flight({"id": each.machine}) for each in message.machines)
         house.lose()
     assert all(len(house.posts(each["id"])) == 1 for each in machines)
+
+
+def test_a_look_ends_what_another_has_written_down_and_died(house: House) -> None:
+    (machine, *_) = healthy(house)
+    (message,) = planned(house, [machine])
+    house.deliver(message)
+    (look,) = [letter.message for letter in house.lose() if isinstance(letter.message, FollowPlanned)]
+    house.clock.advance(120)
+    found = graph.assessments_of(house.azure, [address_of(machine)])
+    assert list(record_published(house.azure, house.store, found))
+    assert house.in_flight(machine)
+    house.deliver(look)
+    assert house.in_flight(machine) is None
+    assert house.attempt(machine, look.first).assessment == house.record(machine).assessment
 
 
 def test_somebody_who_is_turned_away_by_a_dead_sender_has_it_looked_for(house: House) -> None:
