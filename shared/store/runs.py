@@ -76,13 +76,16 @@ class Runs:
         run = msgspec.json.decode(str(row.values["run"]), type=prepared(Run))
         return Loaded(run=run, machines=machines, etag=row.etag)
 
+    def machine(self, run_id: str, machine: str) -> RunMachine | None:
+        """One machine of a run."""
+        row = self._table.get(encode_key(run_id), _MACHINES + parse_machine_id(machine).key)
+        return msgspec.json.decode(str(row.values["machine"]), type=prepared(RunMachine)) if row else None
+
     def member(self, run_id: str, machine: str) -> tuple[Run, RunMachine] | None:
         """A run and one of its machines. The run is read last: a cancel after the machine's permit is seen."""
-        row = self._table.get(encode_key(run_id), _MACHINES + parse_machine_id(machine).key)
-        run = self.run(run_id) if row else None
-        if row is None or run is None:
-            return None
-        return run, msgspec.json.decode(str(row.values["machine"]), type=prepared(RunMachine))
+        part = self.machine(run_id, machine)
+        run = self.run(run_id) if part else None
+        return (run, part) if run and part else None
 
     def page(self, run_id: str, first: str, size: int) -> tuple[list[RunMachine], str]:
         """Up to `size` machines of a run, and the row to go on from, "" at the end."""

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 import msgspec
 
@@ -15,12 +14,12 @@ from shared.domain.messages import AdvanceRun, SendEvents
 from shared.domain.operation import Operation, State, end, is_turned_away
 from shared.domain.reason import reason
 from shared.domain.resource_id import parse_machine_id
-from shared.domain.returning import is_away
-from shared.domain.run import Advance, Run, RunMachine, Step, advance, claim_for, free_at
+from shared.domain.run import Advance, Run, RunMachine, Step, advance, claim_for
 from shared.domain.summary import summary
 from shared.store.runs import Loaded
 from shared.store.store import Store
 from shared.store.table import Conflict
+from shared.workflows.run_reading import Read, first_read, once_more
 from shared.workflows.sending import record_unstarted
 
 log = logging.getLogger(__name__)
@@ -39,44 +38,27 @@ def advance_run(store: Store, message: AdvanceRun, clock: Clock) -> None:
     loaded, now = store.runs.load(message.run), clock.now()
     if loaded is None or loaded.run.closed:
         return
-    unseen = _unseen(loaded, message, now)
-    read = _Read(loaded, _facts(store, loaded, unseen), unseen, now)
+    read = first_read(store, loaded, message, now)
     for _ in range(MOST_TRIES):
         if _step(store, message, read, clock):
             return
         again = store.runs.load(message.run)
         if again is None or again.run.closed:
             return
-        read = _once_more(store, read, again)
+        read = once_more(store, read, again, message)
     store.queues.send(message, 1)
 
 
-class _Read(NamedTuple):
-    """What a step is decided by. `now`: an instant before the attempts were read."""
-
-    loaded: Loaded
-    facts: dict[str, Operation]
-    unseen: frozenset[str]
-    now: datetime
-
-
 def _is_outdated(store: Store, message: AdvanceRun, clock: Clock) -> bool:
-    """One row says so, before those of all machines are read."""
+    """One row says so, before those of all machines are read: a step for many may have been for this one as well."""
+    if message.machine:
+        machine = store.runs.machine(message.run, message.machine)
+        return machine is not None and machine.is_ended
     run = store.runs.run(message.run) if message.alarm is not None and not message.heals else None
     return run is not None and is_outdated(run, message, clock.now())
 
 
-def _once_more(store: Store, read: _Read, again: Loaded) -> _Read:
-    """With the run as another step has left it. What was read of a machine that it has moved may be older than that:
-    it is read again if it was seen, else that machine is left alone."""
-    known = {each.machine: each for each in read.loaded.machines}
-    moved = frozenset(each.machine for each in again.machines if known.get(each.machine) != each)
-    unseen = read.unseen | (moved - read.facts.keys())
-    left = frozenset(each.machine for each in again.machines) - moved
-    return _Read(again, read.facts | _facts(store, again, unseen | left), unseen, read.now)
-
-
-def _step(store: Store, message: AdvanceRun, read: _Read, clock: Clock) -> bool:
+def _step(store: Store, message: AdvanceRun, read: Read, clock: Clock) -> bool:
     """Whether it was taken; not where the run has moved on meanwhile."""
     loaded, facts = read.loaded, read.facts
     step = advance(loaded.run, loaded.machines, facts, read.now, read.unseen, clock.now())
@@ -184,34 +166,3 @@ def _give_back(store: Store, run: Run, machine: RunMachine, now: datetime) -> Op
     if before and before.state is State.ENDED and before.outcome is Outcome.NOT_STARTED:
         return before  # by a step like this one, whose worker died before it saved the run
     raise Conflict("The machine is being started.")
-
-
-def _unseen(loaded: Loaded, message: AdvanceRun, now: datetime) -> frozenset[str]:
-    """Whose attempt is not read: of a large run one machine's end does not read all the others', nor does the alarm.
-
-    The alarm is for those whose permit has run out. Of one that was away it always is read: it holds a place if it has
-    come back, and only its attempt says so.
-    """
-    if loaded.run.plan is None or message.heals or not (message.machine or message.alarm is not None):
-        return frozenset()
-    others = (each for each in loaded.machines if _is_begun(each) and not is_away(each.reason))
-    if message.machine:
-        return frozenset(each.machine for each in others if each.machine.lower() != message.machine.lower())
-    return frozenset(each.machine for each in others if not _has_run_out(loaded.run, each, now))
-
-
-def _is_begun(machine: RunMachine) -> bool:
-    return machine.step in (Step.PERMITTED, Step.RUNNING)
-
-
-def _has_run_out(run: Run, machine: RunMachine, now: datetime) -> bool:
-    free = free_at(run, machine)
-    return machine.step is Step.PERMITTED and (free is None or free <= now)
-
-
-def _facts(store: Store, loaded: Loaded, unseen: frozenset[str]) -> dict[str, Operation]:
-    """Each machine's attempt. In a run of a configuration none is made before the machine's first permit."""
-    begun = [each for each in loaded.machines if loaded.run.plan is None or each.step is not Step.WAITING]
-    wanted = [each.machine for each in begun if each.step is not Step.ENDED and each.machine not in unseen]
-    found = store.operations.attempts([parse_machine_id(machine) for machine in wanted], loaded.run.id)
-    return {machine: operation for machine, operation in zip(wanted, found, strict=True) if operation}

@@ -15,7 +15,7 @@ from shared.domain.messages import AdvanceRun
 from shared.domain.operation import Accepted, Operation, answered, installed, sending
 from shared.domain.phase import Phase
 from shared.domain.resource_id import parse_machine_id
-from shared.domain.run import Run, RunMachine, Step, claim_for, selected
+from shared.domain.run import PERMIT_LIFE, Run, RunMachine, Step, claim_for, selected
 from shared.domain.wave import Plan
 from shared.store.runs import Loaded
 from shared.store.store import Store
@@ -177,3 +177,32 @@ def test_a_machine_that_was_not_read_and_is_moved_meanwhile_stays_as_the_other_s
     assert (again.step, again.permit_until is not None and again.permit_until > OPEN) == (Step.PERMITTED, True)
     assert step_of(store, other) is Step.ENDED
     assert sum(each.message == AdvanceRun(run=RUN, machine=other.machine) for each in house.waiting()) == 0
+
+
+def test_where_steps_meet_one_takes_others_along(house: House) -> None:
+    """Else each of hundreds of ends would wait for a step of its own, and permits that ran out for all of them."""
+    store, one, other = house.store, part(0, Step.RUNNING), part(1, Step.RUNNING)
+    third, free, lives = part(2, Step.RUNNING), part(3, Step.PERMITTED, permit=False), part(4, Step.PERMITTED)
+    opened(store, one, other, third, free, lives)
+    for each in (one, other, third):
+        moved(store, each, sent, accepted, done)
+
+    def cross() -> None:
+        advance_run(store, AdvanceRun(run=RUN, machine=other.machine), Clock(lambda: OPEN))
+
+    advance_run(store, AdvanceRun(run=RUN, machine=one.machine), Crossed(cross))
+    known = {each.machine: each for each in load(store).machines}
+    assert {known[each.machine].step for each in (one, other, third)} == {Step.ENDED}
+    assert known[free.machine].permit_until == OPEN + PERMIT_LIFE
+    assert known[lives.machine] == lives
+
+
+def test_a_step_for_a_machine_that_another_took_along_reads_one_row_and_does_nothing(house: House) -> None:
+    one, other = replace(part(0, Step.ENDED), outcome=Outcome.SUCCEEDED, ended=NOW), part(1, Step.WAITING)
+    begun = selected(replace(run(), request=None, phase=Phase.SELECTING), Plan(begin_by=NOW + minutes(10)))
+    begun = replace(begun, phase=Phase.OPEN)
+    assert house.store.runs.create(begun, [one, other])
+    advance_run(house.store, AdvanceRun(run=RUN, machine=one.machine), Clock(lambda: OPEN))
+    assert step_of(house.store, other) is Step.WAITING
+    advance_run(house.store, AdvanceRun(run=RUN), Clock(lambda: OPEN))
+    assert step_of(house.store, other) is Step.PERMITTED

@@ -1,0 +1,86 @@
+"""What one step of a run is decided by: the run's rows, and the attempts of some of its machines.
+
+In a run of a thousand machines the attempts take longest to read, and many steps meet. Each reads those that it is for;
+where another was quicker it is decided anew by what it has read, and takes some more along, so that what waits is done
+by few steps.
+"""
+
+from collections.abc import Iterator, Set
+from datetime import datetime
+from typing import NamedTuple
+
+from shared.domain.messages import AdvanceRun
+from shared.domain.operation import Operation
+from shared.domain.resource_id import parse_machine_id
+from shared.domain.returning import is_away
+from shared.domain.run import Run, RunMachine, Step, free_at
+from shared.store.runs import Loaded
+from shared.store.store import Store
+
+# Machines that a step takes along where it met another (ours): as long to read as the rows of a thousand machines.
+TAKEN_ALONG = 40
+
+
+class Read(NamedTuple):
+    """`unseen`: machines whose attempt was not read. `now`: an instant before the attempts were read."""
+
+    loaded: Loaded
+    facts: dict[str, Operation]
+    unseen: frozenset[str]
+    now: datetime
+
+
+def first_read(store: Store, loaded: Loaded, message: AdvanceRun, now: datetime) -> Read:
+    """The attempts that the step is for. In a run of a configuration none is made before a machine's first permit."""
+    unseen = frozenset(_left_alone(loaded, message, now))
+    begun = {each.machine for each in loaded.machines if loaded.run.plan is None or _is_begun(each)}
+    return Read(loaded, _attempts(store, loaded, begun - unseen), unseen, now)
+
+
+def once_more(store: Store, read: Read, again: Loaded, message: AdvanceRun) -> Read:
+    """With the run as another step has left it. What was read of a machine that it has moved may be older than that:
+    it is read again if it was seen, else that machine is left alone."""
+    known = {each.machine: each for each in read.loaded.machines}
+    moved = {each.machine for each in again.machines if known.get(each.machine) != each}
+    more = set(_along(again, read, message)) - moved
+    facts = read.facts | _attempts(store, again, more | (moved & read.facts.keys()))
+    return Read(again, facts, (read.unseen - more) | (moved - read.facts.keys()), read.now)
+
+
+def _left_alone(loaded: Loaded, message: AdvanceRun, now: datetime) -> Iterator[str]:
+    """Of a large run one machine's end does not read all the others' attempts, nor does the alarm, which is for those
+    whose permit has run out.
+
+    Of one that was away it always is read: it holds a place if it has come back, and only its attempt says so.
+    """
+    if loaded.run.plan is None or message.heals or not (message.machine or message.alarm is not None):
+        return
+    for each in loaded.machines:
+        asked = each.machine.lower() == message.machine.lower()
+        due = asked if message.machine else _has_run_out(loaded.run, each, now)
+        if _is_begun(each) and not due and not is_away(each.reason):
+            yield each.machine
+
+
+def _along(loaded: Loaded, read: Read, message: AdvanceRun) -> list[str]:
+    """First those whose permit has run out, which keep others waiting; then those that follow the message's own."""
+    run, hidden = loaded.run, [each for each in loaded.machines if each.machine in read.unseen]
+    out = [each.machine for each in hidden if _has_run_out(run, each, read.now)]
+    running = [each.machine for each in hidden if each.step is Step.RUNNING]
+    after = sum(machine.lower() <= message.machine.lower() for machine in running)
+    return [*out, *running[after:], *running[:after]][:TAKEN_ALONG]
+
+
+def _is_begun(machine: RunMachine) -> bool:
+    return machine.step in (Step.PERMITTED, Step.RUNNING)
+
+
+def _has_run_out(run: Run, machine: RunMachine, now: datetime) -> bool:
+    free = free_at(run, machine)
+    return machine.step is Step.PERMITTED and (free is None or free <= now)
+
+
+def _attempts(store: Store, loaded: Loaded, wanted: Set[str]) -> dict[str, Operation]:
+    machines = [each.machine for each in loaded.machines if each.machine in wanted and not each.is_ended]
+    found = store.operations.attempts([parse_machine_id(machine) for machine in machines], loaded.run.id)
+    return {machine: operation for machine, operation in zip(machines, found, strict=True) if operation}
