@@ -14,14 +14,24 @@ from shared.domain.run import Run
 # So late a message may be (ours): the queue of a busy app is not empty, and whoever set a new alarm at every step
 # meanwhile would put off for ever what only an alarm looks at.
 PATIENCE = timedelta(seconds=30)
+# Alarms are set in whole seconds, rounded up: one that comes to the second is not put off for them.
+ROUNDING = timedelta(seconds=1)
 
 
 def with_alarm(run: Run, at: datetime, now: datetime, *, spent: bool) -> Run:
-    """The run with an alarm that comes at this instant or before; `spent`: the pending one has come."""
-    pending = run.alarm_at
-    if pending and not spent and pending <= at and now < pending + PATIENCE:
-        return run
-    return replace(run, alarm=run.alarm + 1, alarm_at=at)
+    """The run with an alarm that comes at this instant or before; `spent`: the pending one has come.
+
+    One that is lost is made up for at once: nobody else knows what it was for.
+    """
+    pending = None if spent else run.alarm_at
+    if pending is None or at < pending:
+        return replace(run, alarm=run.alarm + 1, alarm_at=at)
+    return run if now < pending + PATIENCE else replace(run, alarm=run.alarm + 1, alarm_at=now)
+
+
+def without_alarm(run: Run) -> Run:
+    """The run after its alarm has come, where time alone brings nothing more."""
+    return replace(run, alarm_at=None)
 
 
 def is_spent(run: Run, message: AdvanceRun) -> bool:
@@ -33,4 +43,4 @@ def is_outdated(run: Run, message: AdvanceRun, now: datetime) -> bool:
     """Whether this alarm has nothing to say: a later one is still to come."""
     if message.alarm is None or message.heals or is_spent(run, message):
         return False
-    return run.alarm_at is not None and now < run.alarm_at
+    return run.alarm_at is not None and now + ROUNDING < run.alarm_at

@@ -183,6 +183,7 @@ def part_of(
         machine=machine.id,
         vm_id=machine.vm_id,
         system=machine.os,
+        region=machine.location,
         cut_off=latest_start(configuration, window, machine.os) - _slower(record, window) if known else None,
         wave=wave_of(fleet.waves, machine, machine.zone, update_domain),
         group=machine.availability_set.lower(),

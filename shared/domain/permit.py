@@ -12,7 +12,7 @@ configurations.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime, timedelta
 
 from shared.domain.bucket import ARM_WRITES_PER_SECOND
@@ -22,8 +22,9 @@ from shared.domain.run_machine import RunMachine
 
 # Life of a permit (design, "permits").
 PERMIT_LIFE = timedelta(seconds=10)
-# Permits of one subscription that have not led to a start yet (ours): as many requests as Azure takes of one principal
-# there in their life (domain/bucket.py). More would run out before their turn, be granted again, and keep the app busy.
+# Permits of one throttle, a subscription's region, that have not led to a start yet (ours): as many requests as Azure
+# takes there in their life (domain/bucket.py). More would run out before their turn, be granted again, and keep the app
+# busy.
 MOST_UNUSED = int(ARM_WRITES_PER_SECOND * PERMIT_LIFE.total_seconds())
 # A run with a limit begins with this part of it (ours): enough to make use of a window, few enough to notice harm.
 SLOW_START = 4
@@ -47,9 +48,14 @@ def pace(concurrency: int | None, machines: Sequence[RunMachine]) -> int:
 
 
 def grants(
-    room: int, busy: Sequence[RunMachine], queued: Sequence[RunMachine], ready: Sequence[RunMachine]
+    room: int,
+    busy: Sequence[RunMachine],
+    queued: Sequence[RunMachine],
+    ready: Sequence[RunMachine],
+    due: Set[str] = frozenset(),
 ) -> list[str]:
-    """Which of the `ready` are given a permit: those that had none first, then the one whose last is longest ago.
+    """Which of the `ready` are given a permit: those that are `due` first, for whom a slot of the throttle has come,
+    then those that had none, then the one whose last is longest ago.
 
     `room`: how many may be under way; `busy`: those that are, or may be; `queued`: those whose permit has not led to a
     start yet.
@@ -57,21 +63,21 @@ def grants(
     domains: dict[str, set[str]] = defaultdict(set)
     for machine in busy:
         domains[machine.group].add(machine.domain)
-    unused, granted = Counter(_subscription(machine) for machine in queued), list[str]()
-    for machine in sorted(ready, key=_turn):
+    unused, granted = Counter(_throttle(machine) for machine in queued), list[str]()
+    for machine in sorted(ready, key=lambda each: (each.machine not in due, _turn(each))):
         if len(busy) + len(granted) >= room:
             break
-        subscription = _subscription(machine)
-        if unused[subscription] >= MOST_UNUSED or (machine.group and domains[machine.group] - {machine.domain}):
+        throttle = _throttle(machine)
+        if unused[throttle] >= MOST_UNUSED or (machine.group and domains[machine.group] - {machine.domain}):
             continue
         domains[machine.group].add(machine.domain)
-        unused[subscription] += 1
+        unused[throttle] += 1
         granted.append(machine.machine)
     return granted
 
 
-def _subscription(machine: RunMachine) -> str:
-    return parse_machine_id(machine.machine).subscription
+def _throttle(machine: RunMachine) -> tuple[str, str]:
+    return parse_machine_id(machine.machine).subscription, machine.region
 
 
 def _turn(machine: RunMachine) -> tuple[datetime, str, str, str]:

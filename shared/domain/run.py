@@ -127,7 +127,7 @@ def advance(
 class _Part(msgspec.Struct, frozen=True):
     """What the step makes of one machine. `rest`: nothing is sent for it; `busy`: something is, or may be.
 
-    `queued`: it has a permit, or had one and waits for its slot of Azure's throttle.
+    `queued`: it has a permit, or had one and waits for its slot of Azure's throttle; `due`: the slot has come.
     """
 
     machine: RunMachine
@@ -136,17 +136,20 @@ class _Part(msgspec.Struct, frozen=True):
     rest: bool = False
     busy: bool = False
     queued: bool = False
+    due: bool = False
 
 
 def _settle(run: Run, machine: RunMachine, fact: Operation | None, now: datetime, unseen: bool) -> _Part:
     """What its attempt says."""
     if machine.is_ended or unseen:
         free = free_at(run, machine) if machine.step is Step.PERMITTED else None
-        # Of one that had run out before, whoever looked at it has set the alarm.
+        # One that had run out before is the alarm's, which is set or is being made up for.
         wake = _seconds(free - now) if free and now < free else None
         return _Part(machine, wake=wake, busy=_may_be_busy(machine), queued=machine.step is Step.PERMITTED)
     if fact is None or fact.state is State.CLAIMED:
-        return _Part(machine, rest=True)
+        # In a plan it is told from those under way: the alarm looks at it.
+        refused = run.plan is not None and machine.step is Step.RUNNING
+        return _Part(move(machine, Step.PERMITTED) if refused else machine, rest=True)
     if fact.state is State.ENDED:
         return _Part(ended_part(machine, fact.outcome, fact.reason, now))
     if machine.step is Step.WAITING:
@@ -182,8 +185,7 @@ def _rest(run: Run, part: _Part, claim: Operation | None, now: datetime) -> _Par
     """Nothing has been sent: wait for the opening, for Azure, for the permit it has; or end: it may not start."""
     if not part.rest:
         return part
-    # Why it waits stands in its own row too: its wave is not waited for.
-    away = claim.reason if claim and is_away(claim.reason) else None
+    away = claim.reason if claim and is_away(claim.reason) else None  # in its own row too: no wave waits for it
     machine = part.machine if part.machine.reason == away else replace(part.machine, reason=away)
     refusal = refusal_to_start(run, now, machine)
     if refusal:
@@ -191,15 +193,15 @@ def _rest(run: Run, part: _Part, claim: Operation | None, now: datetime) -> _Par
         return _Part(ended_part(machine, Outcome.NOT_STARTED, refusal, now))
     if now < opens(run):
         return _Part(machine, wake=_seconds(opens(run) - now))
-    free = free_at(run, machine)
+    free, wait = free_at(run, machine), seconds_to_wait(claim, now) if claim else 0
     is_live = free is not None and now < free
-    wait = seconds_to_wait(claim, now) if claim else 0
     if claim and wait:
         return _Part(machine, wake=wait, busy=is_live, queued=is_live or claim.paced)
     if free is not None and is_live:
         return _Part(machine, wake=_seconds(free - now), busy=True, queued=True)
     # In a plan its turn may not have come: then time alone brings its end.
-    return _Part(machine, rest=True, wake=_seconds(last_send(run, machine) - now) if run.plan else None)
+    due = claim is not None and claim.paced
+    return _Part(machine, rest=True, due=due, wake=_seconds(last_send(run, machine) - now) if run.plan else None)
 
 
 def _granted(run: Run, parts: list[_Part], now: datetime) -> Set[str]:
@@ -214,7 +216,8 @@ def _granted(run: Run, parts: list[_Part], now: datetime) -> Set[str]:
     busy = [part.machine for part in parts if part.busy]
     queued = [part.machine for part in parts if part.queued and not is_away(part.machine.reason)]
     in_turn = [machine for machine in ready if machine.wave <= turn.wave]  # earlier: it was away
-    return frozenset(grants(pace(run.plan.concurrency, machines), busy, queued, in_turn))
+    due = {part.machine.machine for part in parts if part.due}
+    return frozenset(grants(pace(run.plan.concurrency, machines), busy, queued, in_turn, due))
 
 
 def _grant(run: Run, part: _Part, now: datetime) -> _Part:
@@ -232,10 +235,9 @@ def _decided(run: Run, after: Run, before: tuple[RunMachine, ...], parts: list[_
     messages = tuple(p.message for p, old in pairs if p.message and (p.machine == old or p.machine.machine in kept))
     if len(taken) == len(changed) and all(part.machine.is_ended for part in parts):
         return Advance(run=_closed(after, [part.machine for part in parts], now), machines=tuple(taken))
-    wakes = [part.wake for part in parts if part.wake is not None]
+    wakes = [*(part.wake for part in parts if part.wake is not None), *_deadlines(after, now)]
     since = gate(after.plan.waves, [part.machine for part in parts]).since if after.plan else None
     wakes += [_seconds(since - now)] if since and now < since else []
-    wakes += _deadlines(after, now)
     wake = min(wakes, default=None) if len(taken) == len(changed) else 0
     return Advance(run=after if after != run else None, machines=tuple(taken), messages=messages, wake=wake)
 
@@ -278,7 +280,7 @@ def selected(run: Run, plan: Plan) -> Run:
 
 
 def _may_be_busy(machine: RunMachine) -> bool:
-    """Whether something is, or may be, under way on a machine whose attempt was not read; on none that has ended."""
+    """Whether something is, or may be, under way on a machine whose attempt was not read."""
     return machine.step in (Step.PERMITTED, Step.RUNNING)
 
 

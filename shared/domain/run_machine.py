@@ -41,6 +41,7 @@ class RunMachine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ended: datetime | None = None
     vm_id: str = ""  # which machine was chosen; another may stand at its address later
     system: OperatingSystem = OperatingSystem.UNKNOWN
+    region: str = ""  # with the subscription, the throttle that its start waits for
     cut_off: datetime | None = None  # its own, where that is not the run's
     wave: int = 0
     group: str = ""  # availability set

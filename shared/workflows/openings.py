@@ -113,20 +113,24 @@ def open_run(azure: Azure, store: Store, message: OpenRun) -> None:
         schedule(store, found[0], now, message.start)
     if found and run is None:
         begin(store, *found, SCHEDULE, now)
-    again = _seconds_to_again(azure, store, id_)
+    again = _seconds_to_again(azure, store, id_, message.start)
     if again is not None:
         store.queues.send(message, again)
 
 
-def _seconds_to_again(azure: Azure, store: Store, id_: str) -> int | None:
-    """Write down the run's machines; in how many seconds to go on with it, None: that is done."""
+def _seconds_to_again(azure: Azure, store: Store, id_: str, start: datetime) -> int | None:
+    """Write down the run's machines; in how many seconds to go on with it, None: that is done.
+
+    At the latest as the window opens, whatever Azure asks for: from then on less is asked (parts.py).
+    """
     try:
         return None if _select(azure, store, id_) else 0
     except Conflict:
         return 1  # another instance selects, or a cancel came: read again
     except CloudError as error:  # Azure does not say which machines it patches by itself
         log.warning(logline("machines not selected yet", run=id_, detail=error))
-        return max(SELECT_AGAIN, error.retry_after)
+        wait, left = max(SELECT_AGAIN, error.retry_after), _seconds(start - azure.clock.now())
+        return min(wait, left) if left else wait
 
 
 def begin(store: Store, configuration: Configuration, window: Occurrence, who: str, now: datetime) -> Run:
@@ -162,7 +166,7 @@ def _select(azure: Azure, store: Store, id_: str) -> bool:
     if loaded.run.phase is Phase.READY:
         _set_going(azure, store, loaded)  # once more: who selected may have died before it could
         return True
-    for batch in judged(azure, store, loaded, configuration):
+    for batch in judged(azure, store, loaded, configuration, began + SELECT_TIME):
         loaded = save_step(store, loaded, loaded.run, batch)
         if azure.clock.now() - began > SELECT_TIME:
             return False

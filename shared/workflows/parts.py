@@ -6,7 +6,7 @@ Azure is asked who else patches them, and for what only a look at a VM tells.
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import msgspec
@@ -30,7 +30,7 @@ from shared.workflows.native import patching
 from shared.workflows.owner import ask_owner
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
+_Each = TypeVar("_Each")
 # So long Azure is asked who drives the subscriptions while machines are written down (ours): in the last minute, of
 # which one more question may take half (cloud/azure.py). Each start asks again.
 OWNERS_TIME = timedelta(seconds=20)
@@ -60,10 +60,11 @@ class _Others(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judged(
-    azure: Azure, store: Store, loaded: Loaded, configuration: Configuration
+    azure: Azure, store: Store, loaded: Loaded, configuration: Configuration, until: datetime
 ) -> Iterator[tuple[RunMachine, ...]]:
     """The parts of machines that are not written down yet, or were only listed for the pre-event, in batches.
 
+    `until`: a batch that is not done by then asks Azure nothing more.
     What was listed then stays, whatever the scopes say now: handlers were told of it. It is the machine of then.
     """
     known = {part.machine.lower(): part for part in loaded.machines}
@@ -74,7 +75,7 @@ def judged(
     everybody = list(records.values())
     others = _Others(native=_native(azure, loaded.run, everybody), owners=_owners(azure, store, loaded.run, everybody))
     for batch in _batches(new):
-        domains = _domains(azure, loaded.run, batch)
+        domains = _domains(azure, loaded.run, batch, until)
         parts = [_part(azure, configuration, loaded.run, each, others, domains) for each in batch]
         yield tuple(replace(part, vm_id=_vm_id(listed, part), listed=False) for part in parts)
     now, lost = azure.clock.now(), [part for id_, part in listed.items() if id_ not in records]
@@ -103,7 +104,7 @@ def _owners(azure: Azure, store: Store, run: Run, records: Sequence[Record]) -> 
     return {each: why for each, why in found.items() if why}
 
 
-def _batches(each: Sequence[T]) -> Iterator[Sequence[T]]:
+def _batches(each: Sequence[_Each]) -> Iterator[Sequence[_Each]]:
     """Of what one transaction takes."""
     return (each[at : at + MOST_CHANGES] for at in range(0, len(each), MOST_CHANGES))
 
@@ -125,21 +126,23 @@ def _native(azure: Azure, run: Run, records: Sequence[Record]) -> list[Assignmen
     return [] if _is_missed(azure, run) or not subscriptions else patching(azure, subscriptions)
 
 
-def _domains(azure: Azure, run: Run, records: Sequence[Record]) -> dict[str, int | None]:
+def _domains(azure: Azure, run: Run, records: Sequence[Record], until: datetime) -> dict[str, int | None]:
     """The update domain of each VM in an availability set, by its id. Raises CloudError."""
     asked = [record for record in records if record.machine.availability_set]
     if len(asked) < MANY:
-        return {record.machine.id: _domain(azure, run, record) for record in asked}
+        return {record.machine.id: _domain(azure, run, record, until) for record in asked}
     with ThreadPoolExecutor(LOOKS_AT_ONCE, "domains") as lookers:
-        found = lookers.map(lambda record: _domain(azure, run, record), asked)
+        found = lookers.map(lambda record: _domain(azure, run, record, until), asked)
         return {record.machine.id: domain for record, domain in zip(asked, found, strict=True)}
 
 
-def _domain(azure: Azure, run: Run, record: Record) -> int | None:
+def _domain(azure: Azure, run: Run, record: Record, until: datetime) -> int | None:
     """Only a look at the VM tells; unknown when Azure does not say now.
 
     While there is time before the window, a throttle is waited for: what is written down stays. Raises CloudError.
     """
+    if azure.clock.now() > until:
+        return None
     try:
         current = cloud.at_this_moment(azure, record.machine.address)
     except CloudError as error:

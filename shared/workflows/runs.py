@@ -1,13 +1,14 @@
 """Advancing a run: read its rows and each machine's attempt, decide, record in one transaction, send messages last."""
 
 import logging
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from shared.cloud.clock import Clock
-from shared.domain.alarm import is_outdated, is_spent, with_alarm
+from shared.domain.alarm import is_outdated, is_spent, with_alarm, without_alarm
 from shared.domain.machine import Outcome
 from shared.domain.maintenance_id import parse_configuration_id
 from shared.domain.messages import AdvanceRun, SendEvents
@@ -59,30 +60,42 @@ def _is_outdated(store: Store, message: AdvanceRun, clock: Clock) -> bool:
 
 
 def _step(store: Store, message: AdvanceRun, read: Read, clock: Clock) -> bool:
-    """Whether it was taken; not where the run has moved on meanwhile."""
+    """Whether it was taken, or is put off; not where the run has moved on meanwhile."""
     loaded, facts = read.loaded, read.facts
     step = advance(loaded.run, loaded.machines, facts, read.now, read.unseen, clock.now())
     decided = _told(store, loaded.run, _stop_first(loaded.run, step))
     after = _after(loaded.run, decided, message, clock.now())
+    if not _concluded(store, loaded.run, decided, facts, clock):
+        store.queues.send(message, 1)
+        return True
     try:
-        for machine in decided.machines:
-            if machine.step is Step.ENDED:
-                _conclude(store, loaded.run, machine, facts.get(machine.machine), clock.now())
         if after != loaded.run or decided.machines:
             store.runs.save(loaded, after, decided.machines)
     except Conflict:
         return False
-    _send(store, loaded.run, after, decided)
+    _send(store, loaded.run, after, decided, clock.now())
     _list(store, loaded, after, decided)
     _note(message.run, decided)
     return True
 
 
-def _send(store: Store, before: Run, after: Run, decided: Advance) -> None:
+def _concluded(store: Store, run: Run, decided: Advance, facts: dict[str, Operation], clock: Clock) -> bool:
+    """Whether all ends are written down; not where a machine is being started."""
+    try:
+        for machine in decided.machines:
+            if machine.step is Step.ENDED:
+                _conclude(store, run, machine, facts.get(machine.machine), clock.now())
+    except Conflict:
+        return False
+    return True
+
+
+def _send(store: Store, before: Run, after: Run, decided: Advance, now: datetime) -> None:
     for each in decided.messages:
         store.queues.send(each)
-    if decided.wake is not None and after.alarm != before.alarm:
-        store.queues.send(AdvanceRun(run=after.id, alarm=after.alarm), decided.wake)
+    if after.alarm_at and after.alarm != before.alarm:
+        wait = math.ceil((after.alarm_at - now).total_seconds())
+        store.queues.send(AdvanceRun(run=after.id, alarm=after.alarm), max(0, wait))
     if after.closed and after.events.topic:
         store.queues.send(SendEvents(configuration=after.configuration, start=after.start))
 
@@ -129,10 +142,12 @@ def list_run(store: Store, run: Run, machines: Sequence[RunMachine]) -> None:
 
 def _after(run: Run, decided: Advance, message: AdvanceRun, now: datetime) -> Run:
     """The run's row after the step, with its alarm."""
-    base = decided.run or run
+    base, spent = decided.run or run, is_spent(run, message)
     if decided.wake is None:
-        return base
-    return with_alarm(base, now + timedelta(seconds=decided.wake), now, spent=is_spent(run, message))
+        return without_alarm(base) if spent else base
+    # At once: whoever has set the pending one for now may have died before it was sent.
+    spent = spent or decided.wake == 0
+    return with_alarm(base, now + timedelta(seconds=decided.wake), now, spent=spent)
 
 
 def _note(run_id: str, decided: Advance) -> None:

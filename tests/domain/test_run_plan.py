@@ -113,6 +113,15 @@ def test_whoever_does_not_look_at_a_permit_that_ran_out_waits_for_the_alarm_and_
     assert decided.machines == ()
 
 
+def test_a_throttle_that_is_closed_keeps_no_other_region_waiting() -> None:
+    run_out = several(MOST_UNUSED, step=Step.PERMITTED, permit_until=OPEN - minutes(1), region="one")
+    claim = replace(claim_for(planned(), "", NOW), not_before=OPEN + minutes(10), paced=True)
+    claims = {each.machine: replace(claim, machine=each.machine) for each in run_out}
+    there, here = replace(run_machine(500), region="one"), replace(run_machine(501), region="other")
+    decided = advance(planned(), (*run_out, there, here), claims, OPEN)
+    assert [each.machine for each in decided.messages if isinstance(each, StartInstallation)] == [here.machine]
+
+
 @pytest.mark.parametrize(
     ("limit", "good", "expected"), [(None, 0, 20), (1, 0, 1), (1, 5, 1), (8, 0, 2), (8, 1, 3), (8, 9, 8), (10, 0, 3)]
 )

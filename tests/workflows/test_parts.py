@@ -62,3 +62,18 @@ def test_a_throttle_is_waited_for_while_there_is_time_before_the_window(
     house.live(1)
     own = str(vm["update_domain"]) if waits else vm["id"].lower()  # of its own, as far as anybody knows
     assert part(house, start, vm).domain == own
+
+
+def test_a_throttle_is_waited_for_no_longer_than_to_the_opening(house: House) -> None:
+    vm = next(each for each in house.fleet if each["availability_set"])
+    house.know(vm)
+    start = save(house, soon(house), vm)
+    message = OpenRun(configuration=str(ADDRESS), start=start)
+    house.lose()
+    house.clock.now = start - timedelta(seconds=20)
+    house.fault(429, address_of(vm).name, method="GET", times=2, retry_after=300)
+    open_run(house.azure, house.store, message)
+    (again,) = [letter for letter in house.waiting() if letter.message == message]
+    assert again.due == start
+    house.live(1)
+    assert part(house, start, vm).domain == vm["id"].lower()

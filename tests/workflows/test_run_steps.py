@@ -10,12 +10,14 @@ from msgspec.structs import replace
 
 from infra.local.azurite import Azurite
 from shared.cloud.clock import Clock
+from shared.domain.alarm import PATIENCE
 from shared.domain.machine import Outcome
 from shared.domain.messages import AdvanceRun
-from shared.domain.operation import Accepted, Operation, answered, installed, sending
+from shared.domain.operation import Accepted, Operation, Refused, answered, installed, sending
 from shared.domain.phase import Phase
+from shared.domain.reason import reason
 from shared.domain.resource_id import parse_machine_id
-from shared.domain.run import PERMIT_LIFE, Run, RunMachine, Step, claim_for, selected
+from shared.domain.run import MOST_CHANGES, PERMIT_LIFE, Run, RunMachine, Step, claim_for, selected
 from shared.domain.wave import Plan
 from shared.store.runs import Loaded
 from shared.store.store import Store
@@ -28,6 +30,7 @@ from tests.workflows.storage import on_azurite
 OPEN = NOW + minutes(5)
 SOON, BEFORE = OPEN + timedelta(seconds=5), OPEN - minutes(1)
 ALARM = AdvanceRun(run=RUN, alarm=7)
+SECOND = timedelta(seconds=1)
 
 
 def opened(store: Store, *machines: RunMachine) -> Run:
@@ -115,7 +118,7 @@ def test_a_step_reads_the_attempts_that_it_is_for(
 def test_an_alarm_before_the_pending_one_reads_one_row_and_does_nothing(house: House) -> None:
     one = part(0, Step.PERMITTED, permit=False)
     begun = opened(house.store, one)
-    advance_run(house.store, replace(ALARM, alarm=6), Clock(lambda: OPEN - timedelta(seconds=1)))
+    advance_run(house.store, replace(ALARM, alarm=6), Clock(lambda: OPEN - timedelta(seconds=2)))
     assert load(house.store).run == begun
     assert house.waiting() == []
 
@@ -125,11 +128,11 @@ class Crossed(Clock):
 
     def __init__(self, act: Callable[[], None]) -> None:
         super().__init__(lambda: OPEN)
-        self._act, self._left = act, 2
+        self._act, self.readings = act, 0
 
     def now(self) -> datetime:
-        self._left -= 1
-        if self._left == 0:
+        self.readings += 1
+        if self.readings == 2:
             self._act()
         return super().now()
 
@@ -206,3 +209,90 @@ def test_a_step_for_a_machine_that_another_took_along_reads_one_row_and_does_not
     assert step_of(house.store, other) is Step.WAITING
     advance_run(house.store, AdvanceRun(run=RUN), Clock(lambda: OPEN))
     assert step_of(house.store, other) is Step.PERMITTED
+
+
+class Told(Clock):
+    """Says what it is told."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+        super().__init__(lambda: self.at)
+
+
+def refused(operation: Operation) -> Operation:
+    return answered(operation, Refused(status=409, code="Conflict", message="busy"), OPEN + SECOND)[0]
+
+
+def alarms(house: House) -> list[AdvanceRun]:
+    """What was sent to come by itself, since somebody looked."""
+    sent_ones = [letter.message for letter in house.lose()]
+    return [each for each in sent_ones if isinstance(each, AdvanceRun) and each.alarm is not None]
+
+
+def test_a_permit_after_an_alarm_that_found_nothing_due_has_one_of_its_own(house: House) -> None:
+    store, one, clock = house.store, part(0, Step.PERMITTED, permit=False), Told(OPEN)
+    opened(store, one)
+    moved(store, one, sent)
+    advance_run(store, ALARM, clock)
+    assert (step_of(store, one), alarms(house)) == (Step.RUNNING, [])
+    moved(store, one, refused)
+    clock.at = OPEN + 7 * SECOND
+    advance_run(store, AdvanceRun(run=RUN, machine=one.machine), clock)
+    assert step_of(store, one) is Step.PERMITTED
+    assert alarms(house) == [replace(ALARM, alarm=8)]
+
+
+def test_the_alarm_sees_a_start_that_was_refused_though_its_message_came_too_early(house: House) -> None:
+    """By the clock of another instance it waits for a second still."""
+    store, one, clock = house.store, part(0, Step.RUNNING), Told(OPEN + 5 * SECOND)
+    begun = opened(store, one)
+    store.runs.save(load(store), replace(begun, alarm_at=None), [])
+    moved(store, one, sent, refused)
+    advance_run(store, AdvanceRun(run=RUN, machine=one.machine), clock)
+    (alarm,) = alarms(house)
+    clock.at = OPEN + 8 * SECOND
+    advance_run(store, alarm, clock)
+    (again,) = load(store).machines
+    assert again.permit_until == clock.at + PERMIT_LIFE
+
+
+def test_an_alarm_that_is_lost_is_made_up_for_at_once_by_whoever_comes_next(house: House) -> None:
+    """Not by one for something far off, which the lost one would then be outdated by."""
+    store, one, other, clock = house.store, part(0, Step.PERMITTED, permit=False), part(1, Step.RUNNING), Told(OPEN)
+    opened(store, one, other, replace(part(2, Step.WAITING), wave=1))
+    moved(store, other, sent, accepted, done)
+    clock.at = OPEN + PATIENCE + SECOND
+    advance_run(store, AdvanceRun(run=RUN, machine=other.machine), clock)
+    (alarm,) = alarms(house)
+    assert load(store).run.alarm_at == clock.at
+    advance_run(store, alarm, clock)
+    (again, *_) = load(store).machines
+    assert again.permit_until == clock.at + PERMIT_LIFE
+
+
+def test_a_step_that_goes_on_at_once_is_set_going_though_its_sender_died_just_now(house: House) -> None:
+    store = house.store
+    begun = opened(store)
+    for first in range(0, 150, 50):
+        parts = [part(number, Step.WAITING) for number in range(first, first + 50)]
+        store.runs.save(load(store), begun, parts)
+    stopped = replace(begun, stopped_because=reason("FailureBudgetUsed"), alarm=8, alarm_at=OPEN)
+    store.runs.save(load(store), stopped, [])
+    house.lose()
+    advance_run(store, AdvanceRun(run=RUN), Clock(lambda: OPEN))
+    assert sum(each.is_ended for each in load(store).machines) == MOST_CHANGES
+    assert alarms(house) == [replace(ALARM, alarm=9)]
+
+
+def test_a_machine_that_is_being_started_puts_the_step_off_and_repeats_nothing(house: House) -> None:
+    """Its run's rows have not moved: decided anew at once it would end the same way."""
+    store, one, other = house.store, part(0, Step.PERMITTED, permit=False), part(1, Step.WAITING)
+    begun = opened(store, one, other)
+    store.runs.save(load(store), replace(begun, stopped_because=reason("FailureBudgetUsed")), [])
+    clock = Crossed(lambda: moved(store, one, sent))
+    advance_run(store, AdvanceRun(run=RUN), clock)
+    assert step_of(store, one) is Step.PERMITTED
+    assert clock.readings <= 5  # one step's
+    assert [letter.message for letter in house.lose()] == [AdvanceRun(run=RUN)]
+    advance_run(store, AdvanceRun(run=RUN), Clock(lambda: OPEN + SECOND))
+    assert (step_of(store, one), step_of(store, other)) == (Step.RUNNING, Step.ENDED)
