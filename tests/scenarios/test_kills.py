@@ -124,10 +124,10 @@ def unconfirmed(city: City) -> list[str]:
 def settle(city: City) -> None:
     """Until all is closed. Azure's clock goes forward by what an unanswered start is waited for.
 
-    First what Azure has accepted ends and is looked at together with others: to a clock that is ahead, lists of updates
-    that are about to be published would be late.
+    First all else ends: to a clock that is ahead, lists of updates that are about to be published would be late, and
+    there would be no time left for what waits until a machine is no longer busy.
     """
-    nudged(city, lambda: not any("accepted" in each for each in flying(city)), ENDED_SECONDS)
+    assert nudged(city, lambda: all("unconfirmed" in each for each in flying(city)), ENDED_SECONDS), flying(city)
     forward(city, PLAN_LIFE)
     assert nudged(city, lambda: _waits_only(city), SETTLE_SECONDS), judging.outcomes(city)
     forward(city, UNCONFIRMED_PATIENCE)
