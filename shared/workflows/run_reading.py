@@ -1,8 +1,8 @@
 """What one step of a run is decided by: the run's rows, and the attempts of some of its machines.
 
 In a run of a thousand machines the attempts take longest to read, and many steps meet. Each reads those that it is for;
-where another was quicker it is decided anew by what it has read, and takes some more along, so that what waits is done
-by few steps.
+where another was quicker it is decided anew by what it has read, and takes along whose permit has run out: the alarm,
+which is for those, may come long after.
 """
 
 from collections.abc import Iterator, Set
@@ -37,12 +37,12 @@ def first_read(store: Store, loaded: Loaded, message: AdvanceRun, now: datetime)
     return Read(loaded, _attempts(store, loaded, begun - unseen), unseen, now)
 
 
-def once_more(store: Store, read: Read, again: Loaded, message: AdvanceRun) -> Read:
+def once_more(store: Store, read: Read, again: Loaded) -> Read:
     """With the run as another step has left it. What was read of a machine that it has moved may be older than that:
     it is read again if it was seen, else that machine is left alone."""
     known = {each.machine: each for each in read.loaded.machines}
     moved = {each.machine for each in again.machines if known.get(each.machine) != each}
-    more = set(_along(again, read, message)) - moved
+    more = {each.machine for each in _run_out(again, read)[:TAKEN_ALONG]} - moved
     facts = read.facts | _attempts(store, again, more | (moved & read.facts.keys()))
     return Read(again, facts, (read.unseen - more) | (moved - read.facts.keys()), read.now)
 
@@ -62,13 +62,9 @@ def _left_alone(loaded: Loaded, message: AdvanceRun, now: datetime) -> Iterator[
             yield each.machine
 
 
-def _along(loaded: Loaded, read: Read, message: AdvanceRun) -> list[str]:
-    """First those whose permit has run out, which keep others waiting; then those that follow the message's own."""
-    run, hidden = loaded.run, [each for each in loaded.machines if each.machine in read.unseen]
-    out = [each.machine for each in hidden if _has_run_out(run, each, read.now)]
-    running = [each.machine for each in hidden if each.step is Step.RUNNING]
-    after = sum(machine.lower() <= message.machine.lower() for machine in running)
-    return [*out, *running[after:], *running[:after]][:TAKEN_ALONG]
+def _run_out(loaded: Loaded, read: Read) -> list[RunMachine]:
+    hidden = (each for each in loaded.machines if each.machine in read.unseen)
+    return [each for each in hidden if _has_run_out(loaded.run, each, read.now)]
 
 
 def _is_begun(machine: RunMachine) -> bool:

@@ -44,14 +44,19 @@ def advance_run(store: Store, message: AdvanceRun, clock: Clock) -> None:
         if _step(store, message, read, clock):
             return
         again = store.runs.load(message.run)
-        if again is None or again.run.closed:
+        if again is None or again.run.closed or _is_over(again, message):
             return
-        read = once_more(store, read, again, message)
+        read = once_more(store, read, again)
     store.queues.send(message, 1)
 
 
+def _is_over(loaded: Loaded, message: AdvanceRun) -> bool:
+    """Whether another step has seen the end that this message is about."""
+    return any(each.is_ended and each.machine.lower() == message.machine.lower() for each in loaded.machines)
+
+
 def _is_outdated(store: Store, message: AdvanceRun, clock: Clock) -> bool:
-    """One row says so, before those of all machines are read: a step for many may have been for this one as well."""
+    """One row says so, before those of all machines are read: another step may have been for this one as well."""
     if message.machine:
         machine = store.runs.machine(message.run, message.machine)
         return machine is not None and machine.is_ended
