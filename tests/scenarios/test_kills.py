@@ -43,7 +43,7 @@ REGION = "westeurope"
 """Where a crowded fleet lives."""
 
 ENDED_SECONDS = 400.0
-"""By then what Azure has accepted has been looked at, what was busy is free, and what a dead sender left is asked for."""
+"""By then what Azure has accepted has been looked at, what was busy is free, what a dead sender left is asked for."""
 
 SETTLE_SECONDS = 400.0
 """What was planned and never sent is planned again after forty minutes, by Azure's clock, which is put forward."""
