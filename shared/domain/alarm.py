@@ -26,12 +26,17 @@ def with_alarm(run: Run, at: datetime, now: datetime, *, spent: bool) -> Run:
     pending = None if spent else run.alarm_at
     if pending is None or at < pending:
         return replace(run, alarm=run.alarm + 1, alarm_at=at)
-    return run if now < pending + PATIENCE else replace(run, alarm=run.alarm + 1, alarm_at=now)
+    return replace(run, alarm=run.alarm + 1, alarm_at=now) if is_lost(run, now) else run
 
 
 def without_alarm(run: Run) -> Run:
     """The run after its alarm has come, where time alone brings nothing more."""
     return replace(run, alarm_at=None)
+
+
+def is_lost(run: Run, now: datetime) -> bool:
+    """Whether the pending alarm is so late that it will not come."""
+    return run.alarm_at is not None and now >= run.alarm_at + PATIENCE
 
 
 def is_spent(run: Run, message: AdvanceRun) -> bool:

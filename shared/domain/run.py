@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from shared.domain.installation import InstallationRequest, shortest
 from shared.domain.machine import OperatingSystem, Outcome
 from shared.domain.messages import FollowOperation, Message, StartInstallation
-from shared.domain.operation import Operation, State, claim_installation, is_overdue, seconds_to_wait
+from shared.domain.operation import Operation, State, claim_installation, has_slot, is_overdue, seconds_to_wait
 from shared.domain.permit import PERMIT_LIFE as PERMIT_LIFE
 from shared.domain.permit import grants, is_used_up, pace
 from shared.domain.phase import RUN_TRANSITIONS, Phase, RunOutcome, run_outcome
@@ -143,8 +143,7 @@ def _settle(run: Run, machine: RunMachine, fact: Operation | None, now: datetime
     """What its attempt says."""
     if machine.is_ended or unseen:
         free = free_at(run, machine) if machine.step is Step.PERMITTED else None
-        # One that had run out before is the alarm's, which is set or is being made up for.
-        wake = _seconds(free - now) if free and now < free else None
+        wake = _seconds(free - now) if free else None  # what has run out holds a place until an alarm looks
         return _Part(machine, wake=wake, busy=_may_be_busy(machine), queued=machine.step is Step.PERMITTED)
     if fact is None or fact.state is State.CLAIMED:
         # In a plan it is told from those under way: the alarm looks at it.
@@ -200,7 +199,7 @@ def _rest(run: Run, part: _Part, claim: Operation | None, now: datetime) -> _Par
     if free is not None and is_live:
         return _Part(machine, wake=_seconds(free - now), busy=True, queued=True)
     # In a plan its turn may not have come: then time alone brings its end.
-    due = claim is not None and claim.paced
+    due = claim is not None and has_slot(claim, now)
     return _Part(machine, rest=True, due=due, wake=_seconds(last_send(run, machine) - now) if run.plan else None)
 
 

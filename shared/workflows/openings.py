@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 SOON = timedelta(hours=1)
 # When Azure does not say what it patches by itself, and not when to ask again: seconds (ours).
 SELECT_AGAIN = 10
+# The longest wait once the window is open, seconds (ours), whatever Azure asks for: it is missed some minutes later.
+LONGEST_AGAIN = 60
 # How long one message goes on writing machines down (ours), within the five minutes of a function (host.json).
 SELECT_TIME = timedelta(minutes=2)
 
@@ -121,7 +123,7 @@ def open_run(azure: Azure, store: Store, message: OpenRun) -> None:
 def _seconds_to_again(azure: Azure, store: Store, id_: str, start: datetime) -> int | None:
     """Write down the run's machines; in how many seconds to go on with it, None: that is done.
 
-    At the latest as the window opens, whatever Azure asks for: from then on less is asked (parts.py).
+    At the latest as the window opens, whatever Azure asks for: from then on less is asked (parts.py), and more often.
     """
     try:
         return None if _select(azure, store, id_) else 0
@@ -130,7 +132,7 @@ def _seconds_to_again(azure: Azure, store: Store, id_: str, start: datetime) -> 
     except CloudError as error:  # Azure does not say which machines it patches by itself
         log.warning(logline("machines not selected yet", run=id_, detail=error))
         wait, left = max(SELECT_AGAIN, error.retry_after), _seconds(start - azure.clock.now())
-        return min(wait, left) if left else wait
+        return min(wait, left or LONGEST_AGAIN)
 
 
 def begin(store: Store, configuration: Configuration, window: Occurrence, who: str, now: datetime) -> Run:

@@ -219,10 +219,15 @@ def _look(azure: Azure, store: Store, message: FollowPlanned, ended: list[Planne
     new, known = news_and_known(store, begun)  # known: whoever wrote it down may have died before it wrote the end
     held = {each.machine.key: ours for each in (*new, *known) if (ours := _ours(store, message, planned, each))}
     told = [credited(held[each.machine.key].operation, each) for each in new if each.machine.key in held]
-    written = [each for each in known if each.machine.key in held]
+    written = [each for each in known if _is_credited(held.get(each.machine.key), each)]
     for each in chain(written, record_published(azure, store, told)):
         if _end(store, held[each.machine.key], each, azure.clock.now()):
             ended.append(planned[each.machine.key])
+
+
+def _is_credited(held: Held | None, found: Found) -> bool:
+    """Whether it was written down as this operation's, and not by a sweep, or for another that came before."""
+    return held is not None and found.assessment.requested_by == held.operation.requested_by
 
 
 def _ours(store: Store, message: FollowPlanned, planned: dict[str, Planned], found: Found) -> Held | None:

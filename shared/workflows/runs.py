@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from shared.cloud.clock import Clock
-from shared.domain.alarm import is_outdated, is_spent, with_alarm, without_alarm
+from shared.domain.alarm import is_lost, is_outdated, is_spent, with_alarm, without_alarm
 from shared.domain.machine import Outcome
 from shared.domain.maintenance_id import parse_configuration_id
 from shared.domain.messages import AdvanceRun, SendEvents
@@ -56,10 +56,14 @@ def _is_over(loaded: Loaded, message: AdvanceRun) -> bool:
 
 
 def _is_outdated(store: Store, message: AdvanceRun, clock: Clock) -> bool:
-    """One row says so, before those of all machines are read: another step may have been for this one as well."""
+    """One row or two say so, before those of all machines are read: another step may have been for this one as well.
+
+    Who took that step may have died before it set the alarm; then this one does.
+    """
     if message.machine:
         machine = store.runs.machine(message.run, message.machine)
-        return machine is not None and machine.is_ended
+        run = store.runs.run(message.run) if machine and machine.is_ended else None
+        return run is not None and not is_lost(run, clock.now())
     run = store.runs.run(message.run) if message.alarm is not None and not message.heals else None
     return run is not None and is_outdated(run, message, clock.now())
 
@@ -100,7 +104,9 @@ def _send(store: Store, before: Run, after: Run, decided: Advance, now: datetime
         store.queues.send(each)
     if after.alarm_at and after.alarm != before.alarm:
         wait = math.ceil((after.alarm_at - now).total_seconds())
-        store.queues.send(AdvanceRun(run=after.id, alarm=after.alarm), max(0, wait))
+        # What goes on at once goes on for all: who knew of an end that was not taken this time has been heard.
+        again = AdvanceRun(run=after.id, alarm=after.alarm, heals=decided.wake == 0)
+        store.queues.send(again, max(0, wait))
     if after.closed and after.events.topic:
         store.queues.send(SendEvents(configuration=after.configuration, start=after.start))
 

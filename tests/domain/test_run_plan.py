@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from shared.domain.bucket import SLOT_LIFE
 from shared.domain.machine import Outcome
 from shared.domain.messages import StartInstallation
-from shared.domain.operation import Accepted, Refused, Unanswered, answered, sending
+from shared.domain.operation import Accepted, Refused, Unanswered, answered, sending, with_slot
 from shared.domain.permit import MOST_UNUSED, pace
 from shared.domain.phase import Phase, RunOutcome
 from shared.domain.reason import reason
@@ -111,6 +112,15 @@ def test_whoever_does_not_look_at_a_permit_that_ran_out_waits_for_the_alarm_and_
     decided = advance(planned(), machines, {}, OPEN, frozenset(each.machine for each in run_out))
     assert decided.messages == ()
     assert decided.machines == ()
+
+
+def test_whoever_has_a_slot_is_first_only_while_it_may_be_used() -> None:
+    """One that cannot be looked at never uses its slot: the others would wait for it until the cut-off."""
+    stuck = replace(run_machine(0), step=Step.PERMITTED, permit_until=OPEN - minutes(1))
+    claim, other = with_slot(claim_for(planned(), stuck.machine, NOW), OPEN), run_machine(1)
+    for after, first in ((timedelta(), stuck), (SLOT_LIFE, stuck), (SLOT_LIFE + timedelta(seconds=1), other)):
+        decided = advance(planned(concurrency=1), (stuck, other), {stuck.machine: claim}, OPEN + after)
+        assert [each.machine for each in decided.messages if isinstance(each, StartInstallation)] == [first.machine]
 
 
 def test_a_throttle_that_is_closed_keeps_no_other_region_waiting() -> None:

@@ -39,7 +39,7 @@ def opened(store: Store, *machines: RunMachine) -> Run:
     begun = replace(begun, phase=Phase.OPEN, alarm=7, alarm_at=OPEN)
     assert store.runs.create(begun, machines)
     for each in machines:
-        if each.step is not Step.WAITING:
+        if each.step in (Step.PERMITTED, Step.RUNNING):
             assert store.operations.claim(claim_for(begun, each.machine, NOW))
     return begun
 
@@ -68,6 +68,10 @@ def accepted(operation: Operation) -> Operation:
 
 def done(operation: Operation) -> Operation:
     return installed(operation, installation(Outcome.SUCCEEDED, ended=OPEN), OPEN)
+
+
+def failed(operation: Operation) -> Operation:
+    return installed(operation, installation(Outcome.FAILED, ended=OPEN), OPEN)
 
 
 def load(store: Store) -> Loaded:
@@ -281,7 +285,7 @@ def test_a_step_that_goes_on_at_once_is_set_going_though_its_sender_died_just_no
     house.lose()
     advance_run(store, AdvanceRun(run=RUN), Clock(lambda: OPEN))
     assert sum(each.is_ended for each in load(store).machines) == MOST_CHANGES
-    assert alarms(house) == [replace(ALARM, alarm=9)]
+    assert alarms(house) == [replace(ALARM, alarm=9, heals=True)]
 
 
 def test_a_machine_that_is_being_started_puts_the_step_off_and_repeats_nothing(house: House) -> None:
@@ -296,3 +300,45 @@ def test_a_machine_that_is_being_started_puts_the_step_off_and_repeats_nothing(h
     assert [letter.message for letter in house.lose()] == [AdvanceRun(run=RUN)]
     advance_run(store, AdvanceRun(run=RUN), Clock(lambda: OPEN + SECOND))
     assert (step_of(store, one), step_of(store, other)) == (Step.RUNNING, Step.ENDED)
+
+
+def test_an_end_that_only_stops_the_run_is_seen_by_the_step_after_it(house: House) -> None:
+    """The machine's own message is spent on the stop."""
+    store, one, other = house.store, part(0, Step.RUNNING), part(1, Step.WAITING)
+    begun = opened(store, one, other)
+    assert begun.plan
+    store.runs.save(load(store), replace(begun, plan=replace(begun.plan, failures=1)), [])
+    moved(store, one, sent, accepted, failed)
+    house.lose()
+    advance_run(store, AdvanceRun(run=RUN, machine=one.machine), Clock(lambda: OPEN))
+    assert step_of(store, one) is Step.RUNNING
+    (alarm,) = alarms(house)
+    advance_run(store, alarm, Clock(lambda: OPEN))
+    assert load(store).run.closed
+
+
+def test_a_permit_that_ran_out_while_there_was_no_room_is_looked_at_when_there_is(house: House) -> None:
+    store, one, other, clock = house.store, part(0, Step.PERMITTED, permit=False), part(1, Step.RUNNING), Told(OPEN)
+    begun = opened(store, one, other)
+    assert begun.plan
+    limited = replace(begun, plan=replace(begun.plan, concurrency=1), alarm_at=OPEN + minutes(80))
+    store.runs.save(load(store), limited, [])
+    moved(store, other, sent, accepted, done)
+    house.lose()
+    advance_run(store, AdvanceRun(run=RUN, machine=other.machine), clock)
+    (alarm,) = alarms(house)
+    clock.at = OPEN + 2 * SECOND
+    advance_run(store, alarm, clock)
+    assert next(each.permit_until for each in load(store).machines if each.machine == one.machine) == (
+        clock.at + PERMIT_LIFE
+    )
+
+
+@pytest.mark.parametrize(("late", "taken"), [(PATIENCE - SECOND, False), (PATIENCE, True)])
+def test_a_message_of_an_end_sets_an_alarm_that_whoever_took_the_step_never_sent(
+    house: House, late: timedelta, taken: bool
+) -> None:
+    store, one = house.store, replace(part(0, Step.ENDED), outcome=Outcome.SUCCEEDED, ended=NOW)
+    opened(store, one, part(1, Step.PERMITTED))
+    advance_run(store, AdvanceRun(run=RUN, machine=one.machine), Clock(lambda: OPEN + late))
+    assert bool(alarms(house)) is taken
