@@ -88,8 +88,9 @@ def _start_all(azure: Azure, store: Store, message: StartPlanned, oldest: timede
         held = _start(azure, store, message, each, record)
         if held and held.operation.reason and held.operation.reason.code == "Throttled":
             closed.add(record.machine.location)
-        unit = max(unit, held.operation.retry_after if held else 0)
-        started.append(accepted(each, held.operation, held.etag) if held else each)
+        if held:
+            unit = max(unit, held.operation.retry_after)
+            started.append(accepted(each, held.operation, held.etag))
     _wait_for_slots(store, message, put_off, azure.clock.now())
     if started:
         _follow_on(store, message, tuple(started), unit or LOOK_AFTER)

@@ -16,6 +16,7 @@ from shared.domain.planned import claim, credited, line
 from shared.store.table import Merge, Row
 from shared.workflows.published import record_published
 from tests.cloud.world import Json, address_of
+from tests.domain.samples import installation
 from tests.workflows.conftest import Build
 from tests.workflows.house import House
 
@@ -43,6 +44,18 @@ def test_a_message_that_comes_again_starts_nothing_twice(house: House) -> None:
         assert house.record(machine).assessment
         assert house.in_flight(machine) is None
     assert house.store.agenda.oldest() is None
+
+
+def test_a_message_that_comes_again_when_all_is_over_asks_for_no_look(house: House) -> None:
+    (machine, *_) = healthy(house)
+    (message,) = planned(house, [machine])
+    house.deliver(message)
+    house.run()
+    house.store.machines.set_installation(address_of(machine), installation(ended=house.now))  # due again
+    assert house.in_flight(machine) is None
+    house.deliver(message)
+    assert house.lose() == []
+    assert len(house.posts(machine["id"])) == 1
 
 
 def test_machines_of_a_throttle_are_one_message_and_one_query(house: House) -> None:
