@@ -25,7 +25,8 @@ REASONS = {
     )
     for code in line.split()
 }
-"""All that a run of a configuration gives a machine."""
+"""All that a run of a configuration gives a machine, but `NotInInventory`: that it gives where somebody has deleted the
+machine's row by hand."""
 CRASHES = {f"{point} {side}" for point in (*COMMON, *RARE) for side in ("before", "after")}
 UNASKED = {f"{point} {side}" for point in RACES for side in ("before", "after")} | {"operation new -> sending"}
 
