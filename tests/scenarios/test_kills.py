@@ -47,6 +47,10 @@ ENDED_SECONDS = 400.0
 SETTLE_SECONDS = 400.0
 """What was planned and never sent is planned again after forty minutes, by Azure's clock, which is put forward."""
 
+EMPTY_SECONDS = 900.0
+"""By then every message has come and every line of the agenda is struck out: where nobody has heard Azure's Retry-After,
+both looks at all come after 300 and 360 seconds, and a line that was tended a moment before comes after two minutes."""
+
 Kill = Callable[[City, Caught], str]
 """Lets something die while the request is held; what died, in words."""
 
@@ -134,7 +138,7 @@ def settle(city: City) -> None:
     assert nudged(city, lambda: _all_right(city, asked), SETTLE_SECONDS), judging.outcomes(city)
     print(f"  closed as StartUnconfirmed and asked for once more: {len(asked)}")
     forward(city, HEAL_EVERY)
-    assert nudged(city, lambda: not judging.left_over(city), SETTLE_SECONDS), judging.left_over(city)
+    assert nudged(city, lambda: not judging.left_over(city), EMPTY_SECONDS), judging.left_over(city)
 
 
 def _sent_again(city: City) -> bool:
