@@ -48,8 +48,8 @@ SETTLE_SECONDS = 400.0
 """What was planned and never sent is planned again after forty minutes, by Azure's clock, which is put forward."""
 
 EMPTY_SECONDS = 900.0
-"""By then every message has come and every line of the agenda is struck out: where nobody has heard Azure's Retry-After,
-both looks at all come after 300 and 360 seconds, and a line that was tended a moment before comes after two minutes."""
+"""By then every message has come and every line of the agenda is struck out: where nobody has heard Azure's
+Retry-After, both looks come after 300 and 360 seconds, and a line that was tended just before after two minutes."""
 
 Kill = Callable[[City, Caught], str]
 """Lets something die while the request is held; what died, in words."""
