@@ -11,7 +11,7 @@ import pytest
 from infra.local.client import Refused, is_busy
 from infra.local.demo import made
 from infra.local.launch import Options
-from shared.domain.agenda import HEAL_EVERY, HEAL_PLANNED
+from shared.domain.agenda import HEAL_PLANNED, UNBORN_LIFE
 from shared.domain.assessment import PLAN_LIFE
 from shared.domain.bucket import GUEST_PATCH_BURST
 from tests.local.waiting import until
@@ -141,7 +141,7 @@ def settle(city: City) -> None:
     asked: set[str] = set()
     assert nudged(city, lambda: _all_right(city, asked), SETTLE_SECONDS), judging.outcomes(city)
     print(f"  closed as StartUnconfirmed and asked for once more: {len(asked)}")
-    forward(city, HEAL_EVERY)
+    forward(city, UNBORN_LIFE)  # so long a line stands whose claim was never made
     assert nudged(city, lambda: not judging.left_over(city), EMPTY_SECONDS), judging.left_over(city)
 
 
