@@ -130,9 +130,9 @@ def unconfirmed(city: City) -> list[str]:
 def settle(city: City) -> None:
     """Until all is closed. Azure's clock goes forward by what a lost plan is waited for.
 
-    First all that is under way ends: to a clock that is ahead, lists of updates that are about to be published would be late, and
-    there would be no time left for what waits until a machine is no longer busy. What is planned anew after it has
-    results that are older than its start; those are Azure's to tell one by one, as the agenda has it asked.
+    First all that is under way ends: to a clock that is ahead, lists of updates that are about to be published would be
+    late, and there would be no time left for what waits until a machine is no longer busy. What is planned anew after
+    it has results that are older than its start; those are Azure's to tell one by one, as the agenda has it asked.
     """
     assert nudged(city, lambda: not flying(city), ENDED_SECONDS), flying(city)
     forward(city, PLAN_LIFE)
