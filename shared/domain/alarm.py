@@ -40,7 +40,7 @@ def is_lost(run: Run, now: datetime) -> bool:
 
 
 def is_spent(run: Run, message: AdvanceRun) -> bool:
-    """Whether this message is the pending alarm, or stands for it."""
+    """Whether this message is the pending alarm, or the agenda's in its place."""
     return message.alarm == run.alarm
 
 

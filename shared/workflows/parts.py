@@ -64,7 +64,8 @@ def judged(
 ) -> Iterator[tuple[RunMachine, ...]]:
     """The parts of machines that are not written down yet, or were only listed for the pre-event, in batches.
 
-    `until`: a batch that is not done by then asks Azure nothing more.
+    `until`: a batch that is not done by then asks no more VMs for their update domains. Raises CloudError.
+
     What was listed then stays, whatever the scopes say now: handlers were told of it. It is the machine of then.
     """
     known = {part.machine.lower(): part for part in loaded.machines}
