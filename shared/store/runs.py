@@ -20,14 +20,19 @@ _RUN = "run"
 _CONFIGURATION = "configuration"
 _MACHINES = "m|"
 _AFTER_MACHINES = "m}"  # the character after "|"
+_OVER = "over"  # beside what the run's steps write of a machine: none of them takes it away
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as read: its rows and the ETag that guards the next step."""
+    """A run as read: its rows and the ETag that guards the next step.
+
+    `marked`: machines whose attempt is over by what `mark_over` was told; no step may have seen it yet.
+    """
 
     run: Run
     machines: tuple[RunMachine, ...]
     etag: str
+    marked: frozenset[str] = frozenset()
 
 
 class Runs:
@@ -71,10 +76,16 @@ class Runs:
         row = self._table.get(encode_key(run_id), _RUN)
         if row is None:
             return None
-        rows = self._table.scan(row.partition, _MACHINES, _AFTER_MACHINES)
+        rows = list(self._table.scan(row.partition, _MACHINES, _AFTER_MACHINES))
         machines = tuple(msgspec.json.decode(str(each.values["machine"]), type=prepared(RunMachine)) for each in rows)
+        marked = frozenset(each.machine for each, its in zip(machines, rows, strict=True) if _OVER in its.values)
         run = msgspec.json.decode(str(row.values["run"]), type=prepared(Run))
-        return Loaded(run=run, machines=machines, etag=row.etag)
+        return Loaded(run=run, machines=machines, etag=row.etag, marked=marked)
+
+    def mark_over(self, run_id: str, machine: str) -> None:
+        """On the machine's row, for whoever takes the run's next step: its attempt is over. Conflicts with no step."""
+        key = _MACHINES + parse_machine_id(machine).key
+        self._table.write(Merge(Row(partition=encode_key(run_id), key=key, values={_OVER: True})))
 
     def machine(self, run_id: str, machine: str) -> RunMachine | None:
         """One machine of a run."""

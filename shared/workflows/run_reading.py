@@ -1,8 +1,9 @@
 """What one step of a run is decided by: the run's rows, and the attempts of some of its machines.
 
-In a run of a thousand machines the attempts take longest to read, and many steps meet. Each reads those that it is for;
-where another was quicker it is decided anew by what it has read, and takes along whose permit has run out: the alarm,
-which is for those, may come long after.
+In a run of a thousand machines the attempts take longest to read, and many steps meet. Each reads those that it is for
+and takes along whose end is on record: their own messages then have nothing to do. Where another was quicker it is
+decided anew by what it has read, and takes along whose permit has run out: the alarm, which is for those, may come long
+after.
 """
 
 from collections.abc import Iterator, Set
@@ -17,7 +18,7 @@ from shared.domain.run import Run, RunMachine, Step, free_at
 from shared.store.runs import Loaded
 from shared.store.store import Store
 
-# Machines that a step takes along where it met another (ours): as long to read as the rows of a thousand machines.
+# Machines of each kind that a step takes along (ours): as long to read as the rows of a thousand machines.
 TAKEN_ALONG = 40
 
 
@@ -55,11 +56,17 @@ def _left_alone(loaded: Loaded, message: AdvanceRun, now: datetime) -> Iterator[
     """
     if loaded.run.plan is None or message.heals or not (message.machine or message.alarm is not None):
         return
+    along = set(_over(loaded)[:TAKEN_ALONG])
     for each in loaded.machines:
         asked = each.machine.lower() == message.machine.lower()
         due = asked if message.machine else _has_run_out(loaded.run, each, now)
-        if _is_begun(each) and not due and not is_away(each.reason):
+        if _is_begun(each) and not due and each.machine not in along and not is_away(each.reason):
             yield each.machine
+
+
+def _over(loaded: Loaded) -> list[str]:
+    """Machines whose end is on record, and which no step has seen."""
+    return [each.machine for each in loaded.machines if each.machine in loaded.marked and not each.is_ended]
 
 
 def _run_out(loaded: Loaded, read: Read) -> list[RunMachine]:
