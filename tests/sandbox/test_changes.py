@@ -123,6 +123,9 @@ def test_a_vm_of_a_client_and_an_arc_machine_that_tells_no_system_say_so_everywh
     assert change(world, "runClient", vm["id"]).status == 200
     assert change(world, "hideSystem", arc["id"]).status == 200
     assert facts() == ("MicrosoftWindowsDesktop", "")
+    for verb in ("stop", "start"):
+        assert {change(world, verb, each["id"]).status for each in (vm, arc)} == {200}
+    assert facts() == ("MicrosoftWindowsDesktop", ""), "what it runs, it runs on"
 
 
 def test_vms_of_an_availability_set_tell_their_update_domain(world: World) -> None:

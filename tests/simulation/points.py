@@ -52,10 +52,10 @@ RARE = named(
     assessments_start="arm.machine arm.owner buckets.get buckets.write poison.write queue.send",
     fleet_count="poison.write",
     installation_request="run.get run.scan",
-    installation_start="arm.machine operations.transact poison.write",
+    installation_start="arm.machine operations.transact poison.write run.write",
     inventory_subscription="arm.owner poison.write",
     inventory_sweep="poison.write queue.send",
-    operation_follow="arm.activity arm.machine history.transact poison.write updates.transact",
+    operation_follow="arm.activity arm.machine history.transact poison.write run.write updates.transact",
     poison="poison.get poison.write",
     run_advance="history.write machines.get machines.write operations.transact operations.write poison.write",
 )

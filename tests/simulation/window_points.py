@@ -15,7 +15,7 @@ COMMON = named(
         agenda.write arm.graph assignments.scan configurations.get fleet.get fleet.scan machines.scan queue.send
         run.get run.scan run.transact runs.get runs.write
     """,
-    operation_follow="arm.operation machines.get operations.get operations.write queue.send",
+    operation_follow="arm.operation machines.get operations.get operations.write queue.send run.write",
     run_advance="operations.get queue.send run.get run.scan run.transact runs.get runs.write",
 )
 """On every function's usual way; seeds aim at few of them."""
@@ -29,7 +29,7 @@ RARE = named(
         run.get run.scan run.transact runs.get runs.write
     """,
     handler_report="queue.send run.get run.scan run.transact",
-    installation_start="arm.installPatches buckets.write operations.transact poison.write queue.send",
+    installation_start="arm.installPatches buckets.write operations.transact poison.write queue.send run.write",
     opening_start="arm.machine poison.write",
     opening_timer="agenda.write configurations.scan fleet.get fleet.write",
     operation_follow="""
@@ -96,6 +96,7 @@ _SHARES = {
     "operation_follow arm.operation": 0.15,
     "operation_follow operations.write": 0.3,
     "operation_follow queue.send": 0.15,
+    "operation_follow run.write": 0.9,
     "run_cancel": 0.8,
     "run_close": 0.9,
 }

@@ -66,17 +66,30 @@ def _made(state: State, machine: Machine, wanted: Change) -> Machine | None:
         case "delete":
             return None
         case "move":
-            return Machine(_new(state, replace(spec, place=_place(state, spec, wanted.group))), machine.guest)
+            return _as_before(machine, _new(state, replace(spec, place=_place(state, spec, wanted.group))))
         case "rename":
-            return Machine(_new(state, replace(spec, name=wanted.name)), machine.guest)
+            return _as_before(machine, _new(state, replace(spec, name=wanted.name)))
         case "clone":
-            return Machine(_new(state, replace(spec, name=wanted.name)), copy.deepcopy(machine.guest))
+            return _copied(machine, _new(state, replace(spec, name=wanted.name)))
         case "recreate":
             again = seeded_guid(state.config.seed, "recreated", spec.id, spec.vm_id)
-            return Machine(replace(spec, vm_id=again), copy.deepcopy(machine.guest))
+            return _copied(machine, replace(spec, vm_id=again))
         case "stop" | "start":
-            return Machine(replace(spec, script=_script(spec, wanted.verb)), machine.guest)
+            return _as_before(machine, replace(spec, script=_script(spec, wanted.verb)))
     raise Refusal(400, "InvalidChange", f"'{wanted.verb}' is none of {', '.join(_VERBS)}.", "verb")
+
+
+def _as_before(machine: Machine, spec: Spec) -> Machine:
+    """With the system that it had; nothing else troubles it any more."""
+    made = Machine(spec, machine.guest)
+    made.tells_system, made.runs_server = machine.tells_system, machine.runs_server
+    return made
+
+
+def _copied(machine: Machine, spec: Spec) -> Machine:
+    made = _as_before(machine, spec)
+    made.guest = copy.deepcopy(machine.guest)
+    return made
 
 
 def _script(spec: Spec, verb: str) -> Script:
