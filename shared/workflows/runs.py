@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from shared.cloud.clock import Clock
+from shared.domain.advance import Advance, advance
 from shared.domain.alarm import is_lost, is_outdated, is_spent, with_alarm, without_alarm
 from shared.domain.machine import Outcome
 from shared.domain.maintenance_id import parse_configuration_id
@@ -15,7 +16,7 @@ from shared.domain.messages import AdvanceRun, SendEvents
 from shared.domain.operation import Operation, State, end, is_turned_away
 from shared.domain.reason import reason
 from shared.domain.resource_id import parse_machine_id
-from shared.domain.run import Advance, Run, RunMachine, Step, advance, claim_for
+from shared.domain.run import Run, RunMachine, Step, claim_for
 from shared.domain.summary import summary
 from shared.store.runs import Loaded
 from shared.store.store import Store

@@ -5,12 +5,13 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from shared.domain.advance import advance
 from shared.domain.errors import RequestError
 from shared.domain.machine import Outcome
 from shared.domain.operation import UNCONFIRMED_PATIENCE, Accepted, Answer, NotSent, Refused, State, Unanswered
 from shared.domain.reason import reason
 from shared.domain.release import LONGEST_WHY, answered_late, operators_reason, released, seconds_to_release
-from shared.domain.run import RunMachine, Step, advance, cancelled, may_start
+from shared.domain.run import RunMachine, Step, cancelled, may_start
 from tests.domain.samples import NOW, VM, minutes, operation, run
 
 WHY = operators_reason("ReleasedByOperator", "ann", "it hangs")

@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 from msgspec.structs import replace
 
+from shared.domain.advance import Advance, advance
 from shared.domain.machine import Outcome
 from shared.domain.messages import StartInstallation
 from shared.domain.operation import Operation, seconds_to_wait, sending
@@ -12,7 +13,7 @@ from shared.domain.permit import PERMIT_LIFE
 from shared.domain.phase import Phase, RunOutcome
 from shared.domain.reason import reason
 from shared.domain.returning import LAST_LOOK, WAITS, put_off
-from shared.domain.run import Advance, Plan, Run, RunMachine, Step, advance, cancelled, claim_for, last_send, selected
+from shared.domain.run import Plan, Run, RunMachine, Step, cancelled, claim_for, last_send, selected
 from shared.domain.wave import Stage, gate
 from tests.domain.samples import NOW, minutes, operation, run, run_machine
 

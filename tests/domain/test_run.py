@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 from msgspec.structs import replace
 
+from shared.domain.advance import Advance, advance
 from shared.domain.installation import InstallationRequest
 from shared.domain.machine import OperatingSystem, Outcome
 from shared.domain.messages import FollowOperation, StartInstallation
@@ -14,11 +15,9 @@ from shared.domain.reason import reason
 from shared.domain.run import (
     PERMIT_LIFE,
     TRANSITIONS,
-    Advance,
     Run,
     RunMachine,
     Step,
-    advance,
     install_now,
     last_send,
     may_start,

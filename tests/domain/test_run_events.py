@@ -5,10 +5,11 @@ from datetime import datetime
 import pytest
 from msgspec.structs import replace
 
+from shared.domain.advance import Advance, advance
 from shared.domain.errors import RequestError
 from shared.domain.messages import StartInstallation
 from shared.domain.phase import Phase
-from shared.domain.run import Advance, Run, Step, advance, may_start
+from shared.domain.run import Run, Step, may_start
 from shared.domain.run_events import Events, Report, cancel_by, hear_by, heard
 from tests.domain.samples import NOW, minutes
 from tests.domain.test_run_plan import BEGIN_BY, OPEN, planned, several

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from shared.domain.advance import advance
 from shared.domain.bucket import Bucket, lease
 from shared.domain.messages import StartInstallation
 from shared.domain.operation import Accepted, Operation, answered, has_slot, seconds_to_wait, sending, with_slot
 from shared.domain.phase import Phase
-from shared.domain.run import Run, RunMachine, Step, advance, claim_for, free_at, may_start, selected
+from shared.domain.run import Run, RunMachine, Step, claim_for, free_at, may_start, selected
 from shared.domain.wave import Plan
 from tests.domain.samples import NOW, minutes, run, run_machine
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from shared.domain.advance import advance
 from shared.domain.bucket import SLOT_LIFE
 from shared.domain.machine import Outcome
 from shared.domain.messages import StartInstallation
@@ -19,7 +20,6 @@ from shared.domain.run import (
     Run,
     RunMachine,
     Step,
-    advance,
     cancelled,
     claim_for,
     last_send,

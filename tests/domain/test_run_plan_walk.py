@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from shared.domain.advance import advance
 from shared.domain.machine import Outcome
 from shared.domain.messages import StartInstallation
 from shared.domain.operation import Operation, State, Unanswered, answered, end, installed, sending
 from shared.domain.phase import Phase, RunOutcome
 from shared.domain.reason import Reason, reason
-from shared.domain.run import Run, RunMachine, Step, advance, cancelled, claim_for, last_send, may_start, opens
+from shared.domain.run import Run, RunMachine, Step, cancelled, claim_for, last_send, may_start, opens
 from shared.domain.wave import Stage
 from tests.domain.samples import NOW, installation, minutes, run_machine
 from tests.domain.test_run_plan import ANSWERS, planned

@@ -7,6 +7,7 @@ from typing import Self
 import pytest
 from msgspec.structs import replace
 
+from shared.domain.advance import Advance, advance
 from shared.domain.machine import Outcome
 from shared.domain.messages import FollowOperation, StartInstallation
 from shared.domain.operation import (
@@ -23,7 +24,7 @@ from shared.domain.operation import (
     sending,
 )
 from shared.domain.reason import reason
-from shared.domain.run import Advance, Run, RunMachine, Step, advance, last_send, may_start
+from shared.domain.run import Run, RunMachine, Step, last_send, may_start
 from tests.domain.samples import NOW, installation, operation, run, run_machine
 
 WALKS, STEPS = 150, 120

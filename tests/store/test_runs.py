@@ -6,9 +6,10 @@ from threading import Barrier
 import pytest
 from msgspec.structs import replace
 
+from shared.domain.advance import advance
 from shared.domain.machine import Outcome
 from shared.domain.reason import reason
-from shared.domain.run import RunMachine, Step, advance
+from shared.domain.run import RunMachine, Step
 from shared.store.runs import Loaded, Runs
 from shared.store.table import Conflict, Table
 from tests.domain.samples import ARC, NOW, RUN, minutes, run, run_machine
