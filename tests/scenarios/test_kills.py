@@ -130,35 +130,36 @@ def unconfirmed(city: City) -> list[str]:
 def settle(city: City) -> None:
     """Until all is closed. Azure's clock goes forward by what a lost plan is waited for.
 
-    First all that is under way ends: to a clock that is ahead, lists of updates that are about to be published would be
-    late, and there would be no time left for what waits until a machine is no longer busy. What is planned anew after
-    it has results that are older than its start; those are Azure's to tell one by one, as the agenda has it asked.
+    First all that is under way ends, and what was closed without an answer is assessed: to a clock that is ahead, lists
+    of updates that are about to be published would be late, and there would be no time left for what waits until a
+    machine is no longer busy. What is planned anew after it has results that are older than its start; those are
+    Azure's to tell one by one, as the agenda has it asked.
     """
     assert nudged(city, lambda: not flying(city), ENDED_SECONDS), flying(city)
+    asked: set[str] = set()
+    assert nudged(city, lambda: _confirmed(city, asked), SETTLE_SECONDS), unconfirmed(city)
+    print(f"  closed as StartUnconfirmed and asked for once more: {len(asked)}")
     forward(city, PLAN_LIFE)
     assert nudged(city, lambda: _sent_again(city), SETTLE_SECONDS), judging.outcomes(city)
     nudged(city, lambda: not flying(city), SHOWN_SECONDS)  # to a clock that is ahead, lists that lag would be late
     forward(city, HEAL_PLANNED)
-    asked: set[str] = set()
-    assert nudged(city, lambda: _all_right(city, asked), SETTLE_SECONDS), judging.outcomes(city)
-    print(f"  closed as StartUnconfirmed and asked for once more: {len(asked)}")
+    assert nudged(city, lambda: not judging.outcomes(city), SETTLE_SECONDS), judging.outcomes(city)
     forward(city, UNBORN_LIFE)  # so long a line stands whose claim was never made
     assert nudged(city, lambda: not judging.left_over(city), EMPTY_SECONDS), judging.left_over(city)
 
 
 def _sent_again(city: City) -> bool:
-    """Whether all that is not assessed yet has been sent, or was closed as a start that was never answered."""
+    """Whether all that is not assessed yet has been sent."""
     open_ones = flying(city)
-    sent = all("accepted" in each for each in open_ones)
-    return sent and len(judging.outcomes(city)) <= len(open_ones) + len(unconfirmed(city))
+    return all("accepted" in each for each in open_ones) and len(judging.outcomes(city)) <= len(open_ones)
 
 
 def flying(city: City) -> list[str]:
     return [each for each in judging.left_over(city) if each.startswith("in flight")]
 
 
-def _all_right(city: City, asked: set[str]) -> bool:
-    """Whether all is assessed. Whoever closed as StartUnconfirmed is asked for once more, as an operator would."""
+def _confirmed(city: City, asked: set[str]) -> bool:
+    """Whether none is left that closed as StartUnconfirmed. It is asked for once more, as an operator would."""
     for machine in set(unconfirmed(city)) - asked:
         try:
             city.app.post(f"{machine}/assessPatches?api-version=2025-04-01")
@@ -167,7 +168,7 @@ def _all_right(city: City, asked: set[str]) -> bool:
                 raise
         else:
             asked.add(machine)
-    return not judging.outcomes(city)
+    return not (unconfirmed(city) or flying(city))
 
 
 def judge(city: City) -> None:
