@@ -28,7 +28,7 @@ PERMIT_LIFE = timedelta(seconds=10)
 MOST_UNUSED = int(ARM_WRITES_PER_SECOND * PERMIT_LIFE.total_seconds())
 # A run with a limit begins with this part of it (ours): enough to make use of a window, few enough to notice harm.
 SLOW_START = 4
-_FAILED = (Outcome.FAILED, Outcome.UNKNOWN)
+FAILED = (Outcome.FAILED, Outcome.UNKNOWN)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -36,7 +36,7 @@ def is_used_up(failures: int | None, machines: Sequence[RunMachine]) -> bool:
     """Whether the failure budget is used up."""
     if failures is None:
         return False
-    return sum(machine.outcome in _FAILED for machine in machines) >= max(1, failures)
+    return sum(machine.outcome in FAILED for machine in machines) >= max(1, failures)
 
 
 def pace(concurrency: int | None, machines: Sequence[RunMachine]) -> int:

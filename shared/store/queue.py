@@ -6,13 +6,14 @@ The SDK is imported inside the class for the same reason as in table.py.
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from shared.domain.messages import QUEUES, Message
 
 if TYPE_CHECKING:
+    from azure.core.pipeline.transport import HttpTransport
     from azure.storage.queue import QueueClient, QueueServiceClient
 
 # Longest delay given to a message (design, "agenda": a message is a hint, queued at most one hour ahead), seconds.
@@ -64,11 +65,11 @@ class Queues:
         return self._clients[queue]
 
 
-def open_queues(connection: str) -> Queues:
+def open_queues(connection: str, transport: HttpTransport[Any, Any]) -> Queues:
     """The account's queues, by connection string."""
     from azure.storage.queue import QueueServiceClient
 
     service = QueueServiceClient.from_connection_string(
-        connection, connection_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT
+        connection, transport=transport, connection_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT
     )
     return Queues(service)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from shared.domain.machine import Outcome
 from shared.domain.prepared import prepared
 from shared.domain.resource_id import encode_key, parse_machine_id
 from shared.domain.run import Run, RunMachine
@@ -26,13 +27,13 @@ _OVER = "over"  # beside what the run's steps write of a machine: none of them t
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """A run as read: its rows and the ETag that guards the next step.
 
-    `marked`: machines whose attempt is over by what `mark_over` was told; no step may have seen it yet.
+    `marked`: how the attempts of machines ended by what `mark_over` was told; no step may have seen it yet.
     """
 
     run: Run
     machines: tuple[RunMachine, ...]
     etag: str
-    marked: frozenset[str] = frozenset()
+    marked: dict[str, Outcome] = {}
 
 
 class Runs:
@@ -76,21 +77,21 @@ class Runs:
         row = self._table.get(encode_key(run_id), _RUN)
         if row is None:
             return None
-        rows = list(self._table.scan(row.partition, _MACHINES, _AFTER_MACHINES))
-        machines = tuple(msgspec.json.decode(str(each.values["machine"]), type=prepared(RunMachine)) for each in rows)
-        marked = frozenset(each.machine for each, its in zip(machines, rows, strict=True) if _OVER in its.values)
+        found = [(_machine(each), each) for each in self._table.scan(row.partition, _MACHINES, _AFTER_MACHINES)]
+        parts = [(machine, its) for machine, its in found if machine]
+        marked = {part.machine: Outcome(str(its.values[_OVER])) for part, its in parts if _OVER in its.values}
         run = msgspec.json.decode(str(row.values["run"]), type=prepared(Run))
-        return Loaded(run=run, machines=machines, etag=row.etag, marked=marked)
+        return Loaded(run=run, machines=tuple(part for part, _ in parts), etag=row.etag, marked=marked)
 
-    def mark_over(self, run_id: str, machine: str) -> None:
+    def mark_over(self, run_id: str, machine: str, outcome: Outcome) -> None:
         """On the machine's row, for whoever takes the run's next step: its attempt is over. Conflicts with no step."""
         key = _MACHINES + parse_machine_id(machine).key
-        self._table.write(Merge(Row(partition=encode_key(run_id), key=key, values={_OVER: True})))
+        self._table.write(Merge(Row(partition=encode_key(run_id), key=key, values={_OVER: outcome.value})))
 
     def machine(self, run_id: str, machine: str) -> RunMachine | None:
         """One machine of a run."""
         row = self._table.get(encode_key(run_id), _MACHINES + parse_machine_id(machine).key)
-        return msgspec.json.decode(str(row.values["machine"]), type=prepared(RunMachine)) if row else None
+        return _machine(row) if row else None
 
     def member(self, run_id: str, machine: str) -> tuple[Run, RunMachine] | None:
         """A run and one of its machines. The run is read last: a cancel after the machine's permit is seen."""
@@ -101,7 +102,7 @@ class Runs:
     def page(self, run_id: str, first: str, size: int) -> tuple[list[RunMachine], str]:
         """Up to `size` machines of a run, and the row to go on from, "" at the end."""
         rows = self._table.page(encode_key(run_id), max(first, _MACHINES), _AFTER_MACHINES, size + 1)
-        machines = [msgspec.json.decode(str(each.values["machine"]), type=prepared(RunMachine)) for each in rows[:size]]
+        machines = [machine for machine in map(_machine, rows[:size]) if machine]
         return machines, rows[size].key if len(rows) > size else ""
 
     def save(self, loaded: Loaded, run: Run, machines: Sequence[RunMachine]) -> None:
@@ -112,6 +113,12 @@ class Runs:
 
 def _run_row(run: Run) -> Row:
     return Row(partition=encode_key(run.id), key=_RUN, values={"run": msgspec.json.encode(run).decode()})
+
+
+def _machine(row: Row) -> RunMachine | None:
+    """None of a row that is a mark alone: the run was lost, as where tables were restored to different instants."""
+    text = row.values.get("machine")
+    return msgspec.json.decode(str(text), type=prepared(RunMachine)) if text else None
 
 
 def _machine_row(run_id: str, machine: RunMachine) -> Row:

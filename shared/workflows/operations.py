@@ -62,7 +62,10 @@ def follow(azure: Azure, store: Store, message: FollowOperation) -> None:
 
 
 def _mend(store: Store, record: Record | None, ended: Held | None) -> None:
-    """A worker that died after it had saved an end may not have told the machine's row; its message comes again."""
+    """A worker that died after it had saved an end may not have told the run, or the machine's row; its message comes
+    again."""
+    if ended is not None and ended.operation.kind is OperationKind.INSTALLATION:
+        go_on(store, ended.operation, 0)
     if record is None or ended is None or ended.operation.kind is not OperationKind.ASSESSMENT:
         return
     is_told = record.refusal is not None and record.refusal.at == ended.operation.ended

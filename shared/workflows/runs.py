@@ -10,6 +10,7 @@ import msgspec
 from shared.cloud.clock import Clock
 from shared.domain.advance import Advance, advance
 from shared.domain.alarm import is_lost, is_outdated, is_spent, with_alarm, without_alarm
+from shared.domain.logline import logline
 from shared.domain.machine import Outcome
 from shared.domain.maintenance_id import parse_configuration_id
 from shared.domain.messages import AdvanceRun, SendEvents
@@ -21,7 +22,7 @@ from shared.domain.summary import summary
 from shared.store.runs import Loaded
 from shared.store.store import Store
 from shared.store.table import Conflict
-from shared.workflows.run_reading import Read, first_read, once_more
+from shared.workflows.run_reading import Read, first_read, once_more, takes_along
 from shared.workflows.sending import record_unstarted
 
 log = logging.getLogger(__name__)
@@ -33,21 +34,32 @@ MOST_TRIES = 4
 def advance_run(store: Store, message: AdvanceRun, clock: Clock) -> None:
     """Take the next step of a run; nothing when it is closed or unknown, or its alarm is still to come.
 
-    Where another step was quicker it is decided anew, by the attempts that were read: they take longest.
+    A machine whose rows fail keeps no other one from its step, nor the run from its alarm.
     """
     if _is_outdated(store, message, clock):
         return
+    try:
+        _advance(store, message, clock)
+    except Exception as error:
+        if not takes_along(message):
+            raise
+        log.warning(logline("run step again with none along", run=message.run, machine=message.machine, reason=error))
+        _advance(store, message, clock, alone=True)
+
+
+def _advance(store: Store, message: AdvanceRun, clock: Clock, alone: bool = False) -> None:
+    """Where another step was quicker it is decided anew, by the attempts that were read: they take longest."""
     loaded, now = store.runs.load(message.run), clock.now()
     if loaded is None or loaded.run.closed:
         return
-    read = first_read(store, loaded, message, now)
+    read = first_read(store, loaded, message, now, alone)
     for _ in range(MOST_TRIES):
         if _step(store, message, read, clock):
             return
         again = store.runs.load(message.run)
         if again is None or again.run.closed or _is_over(again, message):
             return
-        read = once_more(store, read, again)
+        read = once_more(store, read, again, alone)
     store.queues.send(message, 1)
 
 
@@ -59,7 +71,8 @@ def _is_over(loaded: Loaded, message: AdvanceRun) -> bool:
 def _is_outdated(store: Store, message: AdvanceRun, clock: Clock) -> bool:
     """One row or two say so, before those of all machines are read: another step may have been for this one as well.
 
-    Who took that step may have died before it set the alarm; then this one does.
+    Who took that step may have died before it set the alarm, or sent what it decided; then this one sets it, when it is
+    late, or the agenda does.
     """
     if message.machine:
         machine = store.runs.machine(message.run, message.machine)

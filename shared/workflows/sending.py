@@ -104,9 +104,9 @@ def go_on(store: Store, operation: Operation, delay: int) -> None:
     """The message that moves an operation on from the state it is in."""
     is_run = operation.kind is OperationKind.INSTALLATION
     if is_run and operation.state in (State.CLAIMED, State.ENDED):
-        if operation.state is State.ENDED:
-            store.runs.mark_over(operation.attempt, operation.machine)
         store.queues.send(AdvanceRun(run=operation.attempt, machine=operation.machine), delay)
+        if operation.outcome is not None:  # a hint for other steps, and never in the way of this one's message
+            store.runs.mark_over(operation.attempt, operation.machine, operation.outcome)
     elif operation.state is State.CLAIMED:
         again = StartAssessment(
             machine=operation.machine, attempt=operation.attempt, requested_by=operation.requested_by

@@ -16,9 +16,7 @@ from shared.domain.reason import reason
 from shared.domain.resource_id import parse_machine_id
 from shared.domain.run import PERMIT_LIFE, Step, selected
 from shared.domain.wave import Plan
-from shared.workflows.run_reading import TAKEN_ALONG
 from shared.workflows.runs import advance_run
-from shared.workflows.sending import go_on
 from tests.domain.samples import NOW, RUN, minutes, run, run_machine
 from tests.store.wire import Wire
 from tests.workflows.house import House
@@ -33,7 +31,6 @@ from tests.workflows.opened_runs import (
     moved,
     opened,
     part,
-    refused,
     sent,
     step_of,
 )
@@ -144,43 +141,6 @@ def test_where_steps_meet_one_takes_permits_along_that_ran_out(house: House) -> 
     assert {known[each.machine].step for each in (one, other)} == {Step.ENDED}
     assert known[free.machine].permit_until == OPEN + PERMIT_LIFE
     assert (known[third.machine], known[lives.machine]) == (third, lives)
-
-
-def test_who_sees_a_machine_over_says_so_in_the_runs_rows(house: House) -> None:
-    store, one, other = house.store, part(0, Step.RUNNING), part(1, Step.RUNNING)
-    opened(store, one, other)
-    for each, changes in ((one, (sent, accepted, done)), (other, (sent, refused))):
-        moved(store, each, *changes)
-        attempt = store.operations.attempt(parse_machine_id(each.machine), RUN)
-        assert attempt is not None
-        go_on(store, attempt, 0)
-    assert load(store).marked == {one.machine}
-    assert load(store).machines == (one, other)
-    assert {letter.message for letter in house.waiting()} == {
-        AdvanceRun(run=RUN, machine=each.machine) for each in (one, other)
-    }
-
-
-def test_a_step_takes_along_whose_end_is_on_record(house: House) -> None:
-    """Their own messages then have nothing to do. So many that a step takes no longer than it would anyway."""
-    store, machines = house.store, [part(number, Step.RUNNING) for number in range(TAKEN_ALONG + 3)]
-    opened(store, *machines)
-    for each in machines[1:]:
-        moved(store, each, sent, accepted, done)
-        store.runs.mark_over(RUN, each.machine)
-    last = AdvanceRun(run=RUN, machine=machines[-1].machine)
-    advance_run(store, last, Clock(lambda: OPEN))
-    assert step_of(store, machines[-1]) is Step.ENDED
-    left = [each for each in load(store).machines if each.step is Step.RUNNING]
-    assert len(left) in (2, 3)  # the one that runs, what was too many, and it may be among those taken along itself
-    along = next(each for each in machines[1:] if each.machine not in {one.machine for one in left})
-    house.lose()
-    clock = Crossed(lambda: None)
-    advance_run(store, AdvanceRun(run=RUN, machine=along.machine), clock)
-    assert (clock.readings, house.waiting()) == (1, [])
-    over = next(each for each in left if each.machine != machines[0].machine)
-    advance_run(store, AdvanceRun(run=RUN, machine=over.machine), Clock(lambda: OPEN))
-    assert [each.machine for each in load(store).machines if not each.is_ended] == [machines[0].machine]
 
 
 def test_a_step_whose_machine_another_has_seen_end_is_not_decided_anew(house: House) -> None:
