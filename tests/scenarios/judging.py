@@ -113,6 +113,18 @@ def outcomes(city: City, but: Set[str] = frozenset()) -> list[str]:
     return wrong
 
 
+def refused(city: City, code: str) -> list[str]:
+    """Machines that were not assessed for this reason, by their own rows: lists of the fleet show it later."""
+    with TableServiceClient.from_connection_string(city.azurite.connection_string) as tables:
+        stored = list(tables.get_table_client("machines").list_entities())
+    told = [row for row in stored if row.get("refusal") and row.get("machine")]
+    return [
+        msgspec.json.decode(row["machine"])["id"]
+        for row in told
+        if msgspec.json.decode(row["refusal"])["reason"]["code"] == code
+    ]
+
+
 def left_over(city: City) -> list[str]:
     """What is still open: operations in flight, lines of the agenda, messages, parked messages."""
     tables = TableServiceClient.from_connection_string(city.azurite.connection_string)

@@ -123,8 +123,7 @@ def known(city: City) -> bool:
 
 def unconfirmed(city: City) -> list[str]:
     """Machines whose start was never answered and left no trace: closed with that reason."""
-    shown = judging.rows(city).values()
-    return [row.id for row in shown if row.reason is not None and row.reason.code == "StartUnconfirmed"]
+    return judging.refused(city, "StartUnconfirmed")
 
 
 def settle(city: City) -> None:
@@ -168,7 +167,7 @@ def _confirmed(city: City, asked: set[str]) -> bool:
                 raise
         else:
             asked.add(machine)
-    return not (unconfirmed(city) or flying(city))
+    return not (flying(city) or unconfirmed(city))
 
 
 def judge(city: City) -> None:
