@@ -1,13 +1,13 @@
 """Builds everything once, when the first function runs; nothing is built by being imported.
 
-SDKs and the tables of maintenance configurations are imported inside: no cold start pays for them.
+The identity SDK and the tables of maintenance configurations are imported inside: no cold start pays for them.
 """
 
 import threading
 import uuid
 from collections.abc import Callable
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -34,7 +34,6 @@ from shared.store.updates import Updates
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
-    from azure.core.pipeline.transport import HttpTransport
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,9 +47,6 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 _first = threading.Lock()
 # So long a function waits for another that builds, seconds (ours): an unreachable storage must not line them all up.
 LONGEST_WAIT = 60
-# Hosts, and connections to each, that stay open (ours): a worker runs at most 32 functions at a time, of which a few
-# read by eight threads more (store/table.py). The SDKs keep ten; each one beyond costs a handshake and a log's warning.
-HOSTS_KEPT, CONNECTIONS_KEPT = 10, 64
 
 
 def services() -> Services:
@@ -70,14 +66,14 @@ def services() -> Services:
 def _built() -> Services:
     settings = read_settings()
     login = partial(_identity, settings.identity)
-    azure = Azure(settings.arm_endpoint, settings.arm_audience, login, Clock(), settings.deployment, transport())
+    azure = Azure(settings.arm_endpoint, settings.arm_audience, login, Clock(), settings.deployment)
     azure.topic = settings.events_endpoint
     return Services(settings=settings, azure=azure, store=open_store(settings.storage))
 
 
 def open_store(connection: str) -> Store:
     """All tables and queues of one storage account, made when they are not there."""
-    tables, queues = open_tables(connection, transport()), open_queues(connection, transport())
+    tables, queues = open_tables(connection), open_queues(connection)
 
     def table(name: str) -> Table:
         opened = Table(tables, name)
@@ -114,17 +110,6 @@ def build_store(table: Callable[[str], Table], queues: Queues) -> Store:
         results=Results(table("results")),
         queues=queues,
     )
-
-
-def transport() -> "HttpTransport[Any, Any]":
-    """The SDKs' own, which sends nothing twice, with room for all connections that a worker has at once."""
-    from azure.core.pipeline.transport import RequestsTransport
-
-    made = RequestsTransport()
-    made.open()
-    for scheme in ("https://", "http://"):
-        made.session.get_adapter(scheme).init_poolmanager(HOSTS_KEPT, CONNECTIONS_KEPT)
-    return cast("HttpTransport[Any, Any]", made)
 
 
 def new_id() -> str:

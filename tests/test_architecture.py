@@ -36,7 +36,7 @@ SDK_HOMES: dict[str, set[str]] = {
     "azure.mgmt": {"shared/cloud"},
     "azure.eventgrid": {"shared/cloud"},
     "azure.identity": {"shared/cloud", "shared/wiring.py"},
-    "azure.core": {"shared/cloud", "shared/wiring.py", "shared/store/table.py", "shared/store/queue.py"},
+    "azure.core": {"shared/cloud", "shared/wiring.py", "shared/store"},
     "azure.data": {"shared/store/table.py"},
     "azure.storage": {"shared/store/queue.py"},
 }

@@ -6,22 +6,20 @@ The SDK is imported inside the class for the same reason as in table.py.
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from shared.domain.messages import QUEUES, Message
+from shared.store.connections import transport
 
 if TYPE_CHECKING:
-    from azure.core.pipeline.transport import HttpTransport
     from azure.storage.queue import QueueClient, QueueServiceClient
 
 # Longest delay given to a message (design, "agenda": a message is a hint, queued at most one hour ahead), seconds.
 LONGEST_DELAY = 3600
 # Messages do not expire; the default of seven days could forget a machine. Source: Queue Storage, Put Message.
 NEVER_EXPIRES = -1
-# Time-outs of one request, seconds (ours); the service takes at most 30. Source: "Setting timeouts for Queue Storage".
-CONNECT_TIMEOUT, READ_TIMEOUT = 5, 35
 
 
 class Queues:
@@ -65,11 +63,8 @@ class Queues:
         return self._clients[queue]
 
 
-def open_queues(connection: str, transport: HttpTransport[Any, Any]) -> Queues:
+def open_queues(connection: str) -> Queues:
     """The account's queues, by connection string."""
     from azure.storage.queue import QueueServiceClient
 
-    service = QueueServiceClient.from_connection_string(
-        connection, transport=transport, connection_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT
-    )
-    return Queues(service)
+    return Queues(QueueServiceClient.from_connection_string(connection, transport=transport()))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from shared.domain.machine import Outcome
 from shared.domain.prepared import prepared
 from shared.domain.resource_id import encode_key, parse_machine_id
 from shared.domain.run import Run, RunMachine
@@ -21,19 +20,20 @@ _RUN = "run"
 _CONFIGURATION = "configuration"
 _MACHINES = "m|"
 _AFTER_MACHINES = "m}"  # the character after "|"
+_FAILED, _GOOD = "failed", "good"
 _OVER = "over"  # beside what the run's steps write of a machine: none of them takes it away
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """A run as read: its rows and the ETag that guards the next step.
 
-    `marked`: how the attempts of machines ended by what `mark_over` was told; no step may have seen it yet.
+    `marked`: machines of whose end `mark_over` was told, and whether it was a failure; no step may have seen it yet.
     """
 
     run: Run
     machines: tuple[RunMachine, ...]
     etag: str
-    marked: dict[str, Outcome] = {}
+    marked: dict[str, bool] = {}
 
 
 class Runs:
@@ -79,14 +79,18 @@ class Runs:
             return None
         found = [(_machine(each), each) for each in self._table.scan(row.partition, _MACHINES, _AFTER_MACHINES)]
         parts = [(machine, its) for machine, its in found if machine]
-        marked = {part.machine: Outcome(str(its.values[_OVER])) for part, its in parts if _OVER in its.values}
+        marked = {part.machine: its.values[_OVER] == _FAILED for part, its in parts if _OVER in its.values}
         run = msgspec.json.decode(str(row.values["run"]), type=prepared(Run))
         return Loaded(run=run, machines=tuple(part for part, _ in parts), etag=row.etag, marked=marked)
 
-    def mark_over(self, run_id: str, machine: str, outcome: Outcome) -> None:
-        """On the machine's row, for whoever takes the run's next step: its attempt is over. Conflicts with no step."""
-        key = _MACHINES + parse_machine_id(machine).key
-        self._table.write(Merge(Row(partition=encode_key(run_id), key=key, values={_OVER: outcome.value})))
+    def mark_over(self, run_id: str, machine: str, *, failed: bool) -> None:
+        """On the machine's row, for whoever takes the run's next step: it has its result. Conflicts with no step."""
+        row = Row(
+            partition=encode_key(run_id),
+            key=_MACHINES + parse_machine_id(machine).key,
+            values={_OVER: _FAILED if failed else _GOOD},
+        )
+        self._table.write(Merge(row))
 
     def machine(self, run_id: str, machine: str) -> RunMachine | None:
         """One machine of a run."""

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from shared.store.connections import transport
+
 if TYPE_CHECKING:
-    from azure.core.pipeline.transport import HttpTransport
     from azure.data.tables import TableClient, TableEntity, TableServiceClient
 
 # Limits of Table Storage. Source: "Understanding the Table service data model", "Performing entity group transactions".
@@ -25,10 +26,8 @@ LARGEST_PROPERTY = 32 * 1024  # characters of one string property (64 KiB of UTF
 LARGEST_BINARY = 64 * 1024  # bytes of one binary property
 LARGEST_ENTITY = 1024 * 1024  # bytes
 MOST_PROPERTIES = 252
-# Time-outs of one request, seconds (ours): the SDK's own are 300 each, the whole time of a function. The service takes
-# at most 30. Source: "Setting timeouts for Table service operations".
-CONNECT_TIMEOUT, READ_TIMEOUT = 5, 35
-# Rows that one reader reads at the same time (ours): a few such readers have connections that stay open (wiring.py).
+# Rows that one reader reads at the same time (ours): a few such readers have connections that stay open
+# (connections.py).
 READS_AT_ONCE = 8
 _OTHER_SIZE = 16  # bytes of a number or a time, at most
 _FORBIDDEN = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
@@ -184,12 +183,11 @@ class Table:
         return str(answer["etag"])
 
 
-def open_tables(connection: str, transport: HttpTransport[Any, Any]) -> TableServiceClient:
+def open_tables(connection: str) -> TableServiceClient:
     """The account's tables, by connection string."""
     from azure.data.tables import TableServiceClient
 
-    waits = {"connection_timeout": CONNECT_TIMEOUT, "read_timeout": READ_TIMEOUT}
-    return TableServiceClient.from_connection_string(connection, transport=transport, **waits)
+    return TableServiceClient.from_connection_string(connection, transport=transport())
 
 
 def check(changes: Sequence[Change]) -> None:

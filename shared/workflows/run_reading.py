@@ -6,26 +6,24 @@ decided anew by what it has read, and takes along whose permit has run out: the 
 after.
 """
 
+import logging
 from collections.abc import Iterator, Set
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
-from shared.domain.machine import Outcome
+from shared.domain.logline import logline
 from shared.domain.messages import AdvanceRun
 from shared.domain.operation import Operation
-from shared.domain.permit import FAILED
 from shared.domain.resource_id import parse_machine_id
 from shared.domain.returning import is_away
 from shared.domain.run import Run, RunMachine, Step, free_at
 from shared.store.runs import Loaded
 from shared.store.store import Store
 
+log = logging.getLogger(__name__)
 # Machines of each kind that a step takes along (ours): as long to read as the rows of a thousand machines.
 TAKEN_ALONG = 40
-# The same of ends that the step itself writes down (ours): some calls of storage each, one after the other, while the
-# permits live that it grants.
-UNSTARTED_ALONG = 8
-_WRITTEN_HERE = (Outcome.NOT_STARTED, Outcome.UNKNOWN)
 
 
 class Read(NamedTuple):
@@ -37,43 +35,37 @@ class Read(NamedTuple):
     now: datetime
 
 
-def takes_along(message: AdvanceRun) -> bool:
-    """Whether the step is for some of the machines only."""
-    return not message.heals and bool(message.machine or message.alarm is not None)
-
-
-def first_read(store: Store, loaded: Loaded, message: AdvanceRun, now: datetime, alone: bool = False) -> Read:
-    """The attempts that the step is for. In a run of a configuration none is made before a machine's first permit.
-
-    `alone`: it takes none along.
-    """
-    unseen = frozenset(_left_alone(loaded, message, now, set() if alone else set(_over(loaded, message))))
+def first_read(store: Store, loaded: Loaded, message: AdvanceRun, now: datetime) -> Read:
+    """The attempts that the step is for. In a run of a configuration none is made before a machine's first permit."""
+    unseen = frozenset(_left_alone(loaded, message, now))
     begun = {each.machine for each in loaded.machines if loaded.run.plan is None or _is_begun(each)}
-    return Read(loaded, _attempts(store, loaded, begun - unseen), unseen, now)
+    along = _readable(store, loaded, unseen & set(_over(loaded, message)))
+    facts = _attempts(store, loaded, begun - unseen)
+    return Read(loaded, facts | along, unseen - along.keys(), now)
 
 
-def once_more(store: Store, read: Read, again: Loaded, alone: bool = False) -> Read:
+def once_more(store: Store, read: Read, again: Loaded) -> Read:
     """With the run as another step has left it. What was read of a machine that it has moved may be older than that:
     it is read again if it was seen, else that machine is left alone."""
     known = {each.machine: each for each in read.loaded.machines}
     moved = {each.machine for each in again.machines if known.get(each.machine) != each}
-    more = set() if alone else {each.machine for each in _run_out(again, read)[:TAKEN_ALONG]} - moved
+    more = {each.machine for each in _run_out(again, read)[:TAKEN_ALONG]} - moved
     facts = read.facts | _attempts(store, again, more | (moved & read.facts.keys()))
     return Read(again, facts, (read.unseen - more) | (moved - read.facts.keys()), read.now)
 
 
-def _left_alone(loaded: Loaded, message: AdvanceRun, now: datetime, along: Set[str]) -> Iterator[str]:
+def _left_alone(loaded: Loaded, message: AdvanceRun, now: datetime) -> Iterator[str]:
     """Of a large run one machine's end does not read all the others' attempts, nor does the alarm, which is for those
     whose permit has run out.
 
     Of one that was away it always is read: it holds a place if it has come back, and only its attempt says so.
     """
-    if loaded.run.plan is None or not takes_along(message):
+    if loaded.run.plan is None or message.heals or not (message.machine or message.alarm is not None):
         return
     for each in loaded.machines:
         asked = each.machine.lower() == message.machine.lower()
         due = asked if message.machine else _has_run_out(loaded.run, each, now)
-        if _is_begun(each) and not due and each.machine not in along and not is_away(each.reason):
+        if _is_begun(each) and not due and not is_away(each.reason):
             yield each.machine
 
 
@@ -83,12 +75,23 @@ def _over(loaded: Loaded, message: AdvanceRun) -> list[str]:
     Failures first: they count before the step grants a permit. Then from the message's machine on, so that steps which
     meet take different ones.
     """
-    found = [each.machine for each in loaded.machines if each.machine in loaded.marked and not each.is_ended]
-    asked = next((at for at, machine in enumerate(found) if machine.lower() == message.machine.lower()), 0)
-    turned = sorted(found[asked:] + found[:asked], key=lambda machine: loaded.marked[machine] not in FAILED)
-    slow = [machine for machine in turned if loaded.marked[machine] in _WRITTEN_HERE]
-    quick = [machine for machine in turned if loaded.marked[machine] not in _WRITTEN_HERE]
-    return quick[:TAKEN_ALONG] + slow[:UNSTARTED_ALONG]
+    asked = next((at for at, each in enumerate(loaded.machines) if each.machine.lower() == message.machine.lower()), 0)
+    turned = loaded.machines[asked:] + loaded.machines[:asked]
+    found = [each.machine for each in turned if each.machine in loaded.marked and not each.is_ended]
+    return sorted(found, key=lambda machine: not loaded.marked[machine])[:TAKEN_ALONG]
+
+
+def _readable(store: Store, loaded: Loaded, wanted: Set[str]) -> dict[str, Operation]:
+    """The attempts of those that are taken along; a row that is no attempt keeps no other one."""
+    try:
+        return _attempts(store, loaded, wanted)
+    except ValueError as error:
+        log.warning(logline("attempt not readable", run=loaded.run.id, reason=error))
+    found: dict[str, Operation] = {}
+    for machine in sorted(wanted):
+        with suppress(ValueError):  # its own message raises it
+            found |= _attempts(store, loaded, {machine})
+    return found
 
 
 def _run_out(loaded: Loaded, read: Read) -> list[RunMachine]:

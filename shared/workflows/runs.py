@@ -10,7 +10,6 @@ import msgspec
 from shared.cloud.clock import Clock
 from shared.domain.advance import Advance, advance
 from shared.domain.alarm import is_lost, is_outdated, is_spent, with_alarm, without_alarm
-from shared.domain.logline import logline
 from shared.domain.machine import Outcome
 from shared.domain.maintenance_id import parse_configuration_id
 from shared.domain.messages import AdvanceRun, SendEvents
@@ -22,7 +21,7 @@ from shared.domain.summary import summary
 from shared.store.runs import Loaded
 from shared.store.store import Store
 from shared.store.table import Conflict
-from shared.workflows.run_reading import Read, first_read, once_more, takes_along
+from shared.workflows.run_reading import Read, first_read, once_more
 from shared.workflows.sending import record_unstarted
 
 log = logging.getLogger(__name__)
@@ -34,32 +33,21 @@ MOST_TRIES = 4
 def advance_run(store: Store, message: AdvanceRun, clock: Clock) -> None:
     """Take the next step of a run; nothing when it is closed or unknown, or its alarm is still to come.
 
-    A machine whose rows fail keeps no other one from its step, nor the run from its alarm.
+    Where another step was quicker it is decided anew, by the attempts that were read: they take longest.
     """
     if _is_outdated(store, message, clock):
         return
-    try:
-        _advance(store, message, clock)
-    except Exception as error:
-        if not takes_along(message):
-            raise
-        log.warning(logline("run step again with none along", run=message.run, machine=message.machine, reason=error))
-        _advance(store, message, clock, alone=True)
-
-
-def _advance(store: Store, message: AdvanceRun, clock: Clock, alone: bool = False) -> None:
-    """Where another step was quicker it is decided anew, by the attempts that were read: they take longest."""
     loaded, now = store.runs.load(message.run), clock.now()
     if loaded is None or loaded.run.closed:
         return
-    read = first_read(store, loaded, message, now, alone)
+    read = first_read(store, loaded, message, now)
     for _ in range(MOST_TRIES):
         if _step(store, message, read, clock):
             return
         again = store.runs.load(message.run)
         if again is None or again.run.closed or _is_over(again, message):
             return
-        read = once_more(store, read, again, alone)
+        read = once_more(store, read, again)
     store.queues.send(message, 1)
 
 
@@ -77,7 +65,7 @@ def _is_outdated(store: Store, message: AdvanceRun, clock: Clock) -> bool:
     if message.machine:
         machine = store.runs.machine(message.run, message.machine)
         run = store.runs.run(message.run) if machine and machine.is_ended else None
-        return run is not None and not is_lost(run, clock.now())
+        return run is not None and (run.closed is not None or not is_lost(run, clock.now()))
     run = store.runs.run(message.run) if message.alarm is not None and not message.heals else None
     return run is not None and is_outdated(run, message, clock.now())
 

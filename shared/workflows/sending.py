@@ -31,6 +31,7 @@ from shared.domain.operation import (
     sending,
     with_slot,
 )
+from shared.domain.permit import FAILED
 from shared.domain.planned import is_looked_at_together
 from shared.domain.reason import Reason
 from shared.domain.release import answered_late
@@ -105,8 +106,8 @@ def go_on(store: Store, operation: Operation, delay: int) -> None:
     is_run = operation.kind is OperationKind.INSTALLATION
     if is_run and operation.state in (State.CLAIMED, State.ENDED):
         store.queues.send(AdvanceRun(run=operation.attempt, machine=operation.machine), delay)
-        if operation.outcome is not None:  # a hint for other steps, and never in the way of this one's message
-            store.runs.mark_over(operation.attempt, operation.machine, operation.outcome)
+        if operation.installation is not None:
+            _mark_over(store, operation, failed=operation.outcome in FAILED)
     elif operation.state is State.CLAIMED:
         again = StartAssessment(
             machine=operation.machine, attempt=operation.attempt, requested_by=operation.requested_by
@@ -115,6 +116,14 @@ def go_on(store: Store, operation: Operation, delay: int) -> None:
     elif operation.state is not State.ENDED:
         look = FollowOperation(machine=operation.machine, attempt=operation.attempt, look=operation.looks)
         store.queues.send(look, delay)
+
+
+def _mark_over(store: Store, operation: Operation, failed: bool) -> None:
+    """A hint for other steps of the run, whose message is out already: nothing fails for it."""
+    try:
+        store.runs.mark_over(operation.attempt, operation.machine, failed=failed)
+    except Exception as error:  # noqa: BLE001 - the reason is logged, and each machine has a message of its own
+        log.warning(logline("end not marked", machine=operation.machine, run=operation.attempt, reason=error))
 
 
 def end_unstarted(store: Store, held: Held, why: Reason, now: datetime) -> None:

@@ -22,7 +22,7 @@ from shared.domain.messages import CountFleet
 from shared.store.queue import open_queues
 from shared.store.store import Store
 from shared.store.table import LARGEST_BATCH, Merge, Row, Table
-from shared.wiring import build_store, open_store, transport
+from shared.wiring import build_store, open_store
 from shared.workflows.fleet import list_machines, read_summary
 from tests.benchmarks.large import RARE, fleet, texts
 from tests.local.memory import LARGEST_WORKER, listed, peaks
@@ -96,7 +96,7 @@ def _store(stack: Stack, wire: Wire | None = None) -> Iterator[Store]:
     """The app's own tables and queues, through a wire that counts when given."""
     options = {"transport": wire} if wire else {}
     with TableServiceClient.from_connection_string(stack.storage, **options) as service:
-        yield build_store(lambda name: Table(service, name), open_queues(stack.storage, transport()))
+        yield build_store(lambda name: Table(service, name), open_queues(stack.storage))
 
 
 def _load(stack: Stack) -> None:

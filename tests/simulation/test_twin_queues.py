@@ -10,7 +10,6 @@ import pytest
 from infra.local.azurite import Azurite
 from shared.domain.messages import AdvanceRun, CountFleet
 from shared.store.queue import Queues, open_queues
-from shared.wiring import transport
 from tests.simulation.queues import QueueAccount, TwinQueues
 from tests.simulation.steps import Hub
 
@@ -65,7 +64,7 @@ class AzuriteDriver:
     def __init__(self, azurite: Azurite) -> None:
         from azure.storage.queue import QueueServiceClient
 
-        self.queues = open_queues(azurite.connection_string, transport())
+        self.queues = open_queues(azurite.connection_string)
         self.service: QueueServiceClient = QueueServiceClient.from_connection_string(azurite.connection_string)
 
     def receive(self, queue: str, seconds: float) -> Received | None:

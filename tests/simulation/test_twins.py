@@ -23,7 +23,6 @@ from shared.store.table import (
     Value,
     open_tables,
 )
-from shared.wiring import transport
 from tests.simulation.steps import Hub
 from tests.simulation.tables import TableAccount, TwinTable
 
@@ -40,7 +39,7 @@ KINDS = ("twin", "azurite")
 
 @pytest.fixture(scope="module")
 def tables(azurite: Azurite) -> Iterator["TableServiceClient"]:
-    with open_tables(azurite.connection_string, transport()) as service:
+    with open_tables(azurite.connection_string) as service:
         yield service
 
 

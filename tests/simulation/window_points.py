@@ -29,7 +29,7 @@ RARE = named(
         run.get run.scan run.transact runs.get runs.write
     """,
     handler_report="queue.send run.get run.scan run.transact",
-    installation_start="arm.installPatches buckets.write operations.transact poison.write queue.send run.write",
+    installation_start="arm.installPatches buckets.write operations.transact poison.write queue.send",
     opening_start="arm.machine poison.write",
     opening_timer="agenda.write configurations.scan fleet.get fleet.write",
     operation_follow="""

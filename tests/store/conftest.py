@@ -9,13 +9,12 @@ from azure.storage.queue import QueueServiceClient
 
 from infra.local.azurite import Azurite
 from shared.store.table import Table, open_tables
-from shared.wiring import transport
 from tests.store.wire import Wire
 
 
 @pytest.fixture(scope="session")
 def tables(azurite: Azurite) -> Iterator[TableServiceClient]:
-    with open_tables(azurite.connection_string, transport()) as service:
+    with open_tables(azurite.connection_string) as service:
         yield service
 
 

@@ -14,7 +14,6 @@ from azure.storage.queue import QueueClient, QueueMessage, QueueServiceClient
 from infra.local.azurite import Azurite
 from shared.domain.messages import QUEUES
 from shared.store.queue import LONGEST_DELAY, Queues, open_queues
-from shared.wiring import transport
 from tests.domain.test_messages import EVERY
 from tests.store.wire import Sent, Wire
 
@@ -23,7 +22,7 @@ WAIT_SECONDS = 20
 
 @pytest.fixture
 def queues(azurite: Azurite, name: str) -> Queues:
-    queues = open_queues(azurite.connection_string, transport())
+    queues = open_queues(azurite.connection_string)
     queues.ensure(name)
     return queues
 

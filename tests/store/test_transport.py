@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 from azure.core.exceptions import ServiceResponseError
 from azure.core.pipeline.transport import HttpRequest
 
-from shared.wiring import CONNECTIONS_KEPT, transport
+from shared.store.connections import CONNECT_TIMEOUT, CONNECTIONS_KEPT, READ_TIMEOUT, transport
+from shared.store.queue import open_queues
+from shared.store.table import Table, open_tables
 
 PATIENCE_SECONDS = 10
 
@@ -76,8 +79,20 @@ def test_as_many_connections_stay_open_as_a_worker_uses_at_once() -> None:
         assert (server.connections, server.requests) == (CONNECTIONS_KEPT, 2 * CONNECTIONS_KEPT)
 
 
-def test_a_request_whose_answer_is_lost_is_sent_once_and_told_from_one_that_never_left() -> None:
+def test_a_request_whose_answer_is_lost_is_sent_once() -> None:
     with listening(1, silent=True) as server, transport() as wire:
         with pytest.raises(ServiceResponseError):
             wire.send(HttpRequest("POST", f"http://127.0.0.1:{server.server_port}/"))
         assert server.requests == 1
+
+
+def test_clients_of_storage_wait_no_longer_than_ours() -> None:
+    """A client that is given a transport leaves the time-outs to it."""
+    nobody = (
+        "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://x/a;QueueEndpoint=http://x/a"
+    )
+    tables, queues = open_tables(nobody), open_queues(nobody)
+    clients: list[Any] = [Table(tables, "any")._client, queues._client("any")]
+    for client in clients:
+        settings = client._client._client._pipeline._transport._transport.connection_config
+        assert (settings.timeout, settings.read_timeout) == (CONNECT_TIMEOUT, READ_TIMEOUT)

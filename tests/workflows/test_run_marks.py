@@ -5,16 +5,16 @@ from msgspec.structs import replace
 
 from shared.cloud.clock import Clock
 from shared.domain.machine import Outcome
-from shared.domain.messages import AdvanceRun, FollowOperation
+from shared.domain.messages import AdvanceRun, FollowOperation, StartInstallation
 from shared.domain.operation import Operation, end
 from shared.domain.reason import reason
 from shared.domain.resource_id import parse_machine_id
 from shared.domain.run import Run, RunMachine, Step
 from shared.domain.wave import Plan
 from shared.store.store import Store
-from shared.store.table import Merge, Row
+from shared.store.table import LARGEST_KEY, Merge, Row
 from shared.workflows.operations import follow
-from shared.workflows.run_reading import TAKEN_ALONG, UNSTARTED_ALONG
+from shared.workflows.run_reading import TAKEN_ALONG
 from shared.workflows.runs import advance_run
 from shared.workflows.sending import go_on
 from tests.domain.samples import RUN
@@ -47,7 +47,7 @@ def running(store: Store, count: int) -> list[RunMachine]:
 def over(store: Store, machine: RunMachine, outcome: Outcome = Outcome.SUCCEEDED) -> None:
     """Its attempt has ended, and the run's rows say so."""
     moved(store, machine, sent, accepted, {Outcome.SUCCEEDED: done, Outcome.FAILED: failed}[outcome])
-    store.runs.mark_over(RUN, machine.machine, outcome)
+    store.runs.mark_over(RUN, machine.machine, failed=outcome is Outcome.FAILED)
 
 
 def message(machine: RunMachine) -> AdvanceRun:
@@ -65,7 +65,7 @@ def test_who_sees_a_machine_over_says_so_in_the_runs_rows(house: House) -> None:
         attempt = house.store.operations.attempt(parse_machine_id(each.machine), RUN)
         assert attempt is not None
         go_on(house.store, attempt, 0)
-    assert load(house.store).marked == {one.machine: Outcome.SUCCEEDED}
+    assert load(house.store).marked == {one.machine: False}
     assert load(house.store).machines == (one, other)
     assert {letter.message for letter in house.waiting()} == {message(one), message(other)}
 
@@ -117,40 +117,63 @@ def with_budget(run: Run, failures: int) -> Run:
     return replace(run, plan=Plan(begin_by=run.plan.begin_by, failures=failures))
 
 
-def test_of_ends_that_a_step_writes_down_itself_it_takes_few(house: House) -> None:
+def test_ends_without_a_result_of_azures_are_not_marked(house: House) -> None:
+    """The step writes them down itself, machine by machine, while the permits live that it grants."""
+
     def unstarted(operation: Operation) -> Operation:
         return end(operation, Outcome.NOT_STARTED, reason("PoweredOff"), OPEN)
 
-    machines = running(house.store, UNSTARTED_ALONG + 4)
-    for each in machines[1:]:
-        moved(house.store, each, unstarted)
-        house.store.runs.mark_over(RUN, each.machine, Outcome.NOT_STARTED)
-    advance_run(house.store, message(machines[1]), NOW)
-    assert len(ended(house.store)) == UNSTARTED_ALONG
+    (one,) = running(house.store, 1)
+    moved(house.store, one, unstarted)
+    attempt = house.store.operations.attempt(parse_machine_id(one.machine), RUN)
+    assert attempt is not None
+    go_on(house.store, attempt, 0)
+    assert load(house.store).marked == {}
+    assert [letter.message for letter in house.waiting()] == [message(one)]
 
 
 @pytest.mark.parametrize("alarm", [True, False])
-def test_a_machine_whose_rows_cannot_be_read_keeps_no_other_one(house: House, alarm: bool) -> None:
-    store, waits = house.store, part(2, Step.PERMITTED, permit=False)
-    opened(store, part(0, Step.RUNNING), part(1, Step.RUNNING), waits)
-    bad, good, _ = load(store).machines
-    for each in (bad, good):
+def test_a_machine_whose_row_is_broken_keeps_no_other_one(house: House, alarm: bool) -> None:
+    """Nor does it keep failures from being counted."""
+    store, waits = house.store, part(3, Step.PERMITTED, permit=False)
+    begun = opened(store, *(part(number, Step.RUNNING) for number in range(3)), waits)
+    store.runs.save(load(store), with_budget(begun, 1), [])
+    broken, good, bad, _ = load(store).machines
+    for each in (broken, good):
         over(store, each)
-    address = parse_machine_id(bad.machine)
+    over(store, bad, Outcome.FAILED)
+    address = parse_machine_id(broken.machine)
     store.operations._table.write(Merge(Row(partition=address.key, key=f"attempt|{RUN}", values={"operation": "{"})))
-    advance_run(store, ALARM if alarm else message(good), NOW)
-    assert step_of(store, good) is (Step.RUNNING if alarm else Step.ENDED)
-    again = next(each for each in load(store).machines if each.machine == waits.machine)
-    assert again.permit_until is not None
-    assert (again.permit_until > OPEN) is alarm  # whose permit ran out is the alarm's
+    step, stop = (ALARM if alarm else message(good)), AdvanceRun(run=RUN, alarm=8)
+    advance_run(store, step, NOW)
+    advance_run(store, stop, NOW)
+    assert ended(store) >= {good.machine, bad.machine}
+    assert load(store).run.stopped_because is not None
+    assert not [each for each in house.waiting() if isinstance(each.message, StartInstallation)]
     with pytest.raises(ValueError, match="truncated"):
-        advance_run(store, message(bad), NOW)
+        advance_run(store, message(broken), NOW)
+
+
+def test_a_mark_that_cannot_be_written_keeps_no_message(house: House) -> None:
+    (one,) = running(house.store, 1)
+    moved(house.store, one, sent, accepted, done)
+    attempt = house.store.operations.attempt(parse_machine_id(one.machine), RUN)
+    assert attempt is not None
+    go_on(house.store, replace(attempt, machine=attempt.machine + LARGEST_KEY * "x"), 0)
+    assert len(house.waiting()) == 1
+
+
+def test_any_mark_is_one(house: House) -> None:
+    (one,) = running(house.store, 1)
+    address = parse_machine_id(one.machine)
+    house.store.runs._table.write(Merge(Row(partition=RUN, key=f"m|{address.key}", values={"over": True})))
+    assert load(house.store).marked == {one.machine: False}
 
 
 def test_a_mark_without_a_run_is_no_machine(house: House) -> None:
     """As where tables were restored to different instants."""
     lost, machine = part(0, Step.RUNNING), part(1, Step.RUNNING)
-    house.store.runs.mark_over(RUN, lost.machine, Outcome.FAILED)
+    house.store.runs.mark_over(RUN, lost.machine, failed=True)
     assert house.store.runs.load(RUN) is None
     opened(house.store, machine)
     assert load(house.store).machines == (machine,)
@@ -165,4 +188,4 @@ def test_the_end_of_an_installation_is_told_again_when_its_message_comes_again(h
     moved(house.store, one, sent, accepted, done)
     follow(house.azure, house.store, FollowOperation(machine=one.machine, attempt=RUN, look=0))
     assert [letter.message for letter in house.waiting()] == [message(one)]
-    assert load(house.store).marked == {one.machine: Outcome.SUCCEEDED}
+    assert load(house.store).marked == {one.machine: False}
