@@ -5,11 +5,11 @@ from tests.simulation.story import Line
 from tests.simulation.world import World
 
 MEETING = "delivered again"
-SEEDS = (12_001, 12_002, 12_003)
+SEEDS = range(12_001, 12_031)
 
 
 def test_who_sleeps_before_a_write_is_overtaken_by_another_with_the_same_message() -> None:
-    """Somewhere in a few seeds: of one seed's two points one may not be come to."""
+    """Somewhere in some seeds: of one seed's two points one may not be come to."""
     assert any(_overtaken(seed) for seed in SEEDS)
 
 
