@@ -7,8 +7,9 @@ from functions.queue import CONNECTION, handle
 from functions.web import MACHINE, Call, answer, require_version
 from shared.domain.messages import FollowPlanned, StartAssessment, StartPlanned
 from shared.wiring import Services, new_id, services
-from shared.workflows.assessment import plan_assessments, request_assessment, start_assessment
+from shared.workflows.assessment import request_assessment, start_assessment
 from shared.workflows.planned import follow_planned, start_planned
+from shared.workflows.planner import plan_assessments
 
 blueprint = func.Blueprint()
 

@@ -14,6 +14,9 @@ from tests.order import group, place
 MACHINES = 14
 """Every script once, and a few healthy machines."""
 
+UNPLANNED = {"AzureWebJobs.assessment_timer.Disabled": "true"}
+"""The app plans no assessment by itself: what a test asks of a machine is never refused for one of the app's own."""
+
 SPEED = 1200.0
 """An installation of an hour takes three seconds."""
 
@@ -52,5 +55,5 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """A whole local cloud with a small fleet: each test uses machines of its own."""
-    with Stack.start(Options(machines=MACHINES, speed=SPEED)) as running:
+    with Stack.start(Options(machines=MACHINES, speed=SPEED, settings=UNPLANNED)) as running:
         yield running

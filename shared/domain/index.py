@@ -6,8 +6,10 @@ key and its terms, between marks that no term contains: a filter is a search for
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from hashlib import blake2b
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.domain.fleet import Summary, status_of
 from shared.domain.machine import Record
@@ -81,13 +83,17 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole index. `as_of`: nothing in it is older than this; it was complete `seconds` later."""
+    """A whole index. `as_of`: nothing in it is older than this; it was complete `seconds` later.
+
+    `digest`: of the rows that it was made of (`stamp`); another one says that a row has come, gone or changed.
+    """
 
     number: int
     as_of: datetime
     seconds: float
     packs: tuple[Pack, ...]
     summary: Summary
+    digest: int = 0
 
 
 class Build(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +106,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     next: Cursor | None = Cursor(scope="")
     packs: tuple[Pack, ...] = ()
     summary: Summary
+    digest: int = 0
     ended: datetime | None = None
     again: bool = False
 
@@ -114,7 +121,24 @@ def finish(build: Build) -> Head:
     if build.ended is None:
         raise ValueError(f"The rebuild {build.number} has not ended.")
     seconds = (build.ended - build.started).total_seconds()
-    return Head(number=build.number, as_of=build.started, seconds=seconds, packs=build.packs, summary=build.summary)
+    return Head(
+        number=build.number,
+        as_of=build.started,
+        seconds=seconds,
+        packs=build.packs,
+        summary=build.summary,
+        digest=build.digest,
+    )
+
+
+def stamp(at: Cursor, etag: str) -> int:
+    """A number of 64 bits for one state of one row. Those of many rows, in any order, are put together by XOR."""
+    return int.from_bytes(blake2b(f"{at.scope}{_SCOPE}{at.row}{_SCOPE}{etag}".encode(), digest_size=8).digest())
+
+
+def confirm(head: Head, now: datetime) -> Head:
+    """The same index where all rows were read since `now` and none had changed."""
+    return replace(head, as_of=now, summary=replace(head.summary, at=now)) if now > head.as_of else head
 
 
 def rest_until(ended: datetime, seconds: float) -> datetime:

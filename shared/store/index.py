@@ -12,14 +12,14 @@ from typing import TypeVar
 
 import msgspec
 
-from shared.domain.index import Build, Head, Pack, finish
+from shared.domain.index import Build, Head, Pack, confirm, finish
 from shared.domain.machine import Record
 from shared.domain.prepared import prepared
 from shared.store.packs import Blocks, Lines, Packer, join, lines, needed, records, split
 from shared.store.table import LARGEST_BATCH, READS_AT_ONCE, Delete, Insert, Merge, Replace, Row, Table, Value
 
 _FLEET, _HEAD, _BUILD = "fleet", "head", "build"
-_VALUE, _ASKED, _NOBODY = "value", "asked", ""
+_VALUE, _ASKED, _CONFIRMED, _NOBODY = "value", "asked", "confirmed", ""
 _TEXT, _RECORDS = "text|", "records|"
 
 
@@ -51,13 +51,17 @@ class Index:
         """One point read."""
         row = self._table.get(_FLEET, _HEAD)
         values = row.values if row else {}
-        asked = values.get(_ASKED)
+        asked, confirmed = (_time(values, name) for name in (_ASKED, _CONFIRMED))
         head = _unpacked(values, Head) if _VALUE in values else None
-        return Shown(head=head, asked=datetime.fromisoformat(str(asked)) if asked else None)
+        return Shown(head=confirm(head, confirmed) if head and confirmed else head, asked=asked)
 
     def ask(self, now: datetime) -> None:
         """Remember that a reader asked for a newer index."""
         self._table.write(Merge(Row(partition=_FLEET, key=_HEAD, values={_ASKED: now.isoformat()})))
+
+    def confirm(self, began: datetime) -> None:
+        """Remember that all rows were read since `began`, and were as the index has them."""
+        self._table.write(Merge(Row(partition=_FLEET, key=_HEAD, values={_CONFIRMED: began.isoformat()})))
 
     def lines(self, generation: int, packs: Sequence[Pack]) -> list[Lines]:
         """The texts of these packs, which follow one another. One call. Raises Gone."""
@@ -116,6 +120,11 @@ class Index:
 
 def _partition(generation: int) -> str:
     return f"generation|{generation}"
+
+
+def _time(values: Mapping[str, Value], name: str) -> datetime | None:
+    text = values.get(name)
+    return datetime.fromisoformat(str(text)) if text else None
 
 
 def _packed(value: msgspec.Struct) -> dict[str, Value]:

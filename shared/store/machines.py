@@ -25,6 +25,14 @@ _AROUND = 4 * 1024
 _Values = dict[str, Value]
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine as its row was read: the row's key, and the ETag that each change of it replaces."""
+
+    row: str
+    etag: str
+    record: Record
+
+
 class Machines:
     """What is remembered of every machine."""
 
@@ -48,9 +56,10 @@ class Machines:
         records = (_record(row) for row in found if "machine" in row.values and row.key in scopes[row.partition])
         return {record.machine.address.key: record for record in records}
 
-    def from_row(self, scope: str, first: str) -> Iterator[tuple[str, Record]]:
-        """Row keys and machines of one resource group, from row key `first` on."""
-        return ((row.key, _record(row)) for row in self._table.scan(scope, first) if "machine" in row.values)
+    def from_row(self, scope: str, first: str) -> Iterator[Seen]:
+        """All machines of one resource group, deleted ones too, from row key `first` on."""
+        rows = (row for row in self._table.scan(scope, first) if "machine" in row.values)
+        return (Seen(row=row.key, etag=row.etag, record=_record(row)) for row in rows)
 
     def save(self, scope: str, machines: Sequence[Machine]) -> None:
         """What a sweep saw in one resource group. It brings no machine back that is gone, and changes no vmId."""

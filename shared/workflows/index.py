@@ -14,10 +14,11 @@ from msgspec.structs import replace
 
 from shared.cloud.clock import Clock
 from shared.domain.fleet import count
-from shared.domain.index import QUIET, Build, Cursor, begin, rest_until
+from shared.domain.index import QUIET, Build, Cursor, begin, rest_until, stamp
 from shared.domain.machine import Record
 from shared.domain.messages import CountFleet
 from shared.store.index import Held
+from shared.store.machines import Seen
 from shared.store.packs import Packer
 from shared.store.store import Store
 from shared.store.table import Conflict
@@ -116,12 +117,12 @@ def _taken(store: Store, build: Build, new_id: Callable[[], str], share: Share) 
     """The rebuild after one more step, whose pack is written."""
     packer, walk = Packer(), _Walk(store, build.next or Cursor(scope=""), share)
     summary = count(build.summary, _packed(walk, packer))
-    packs = build.packs
+    digest, packs = build.digest ^ walk.digest, build.packs
     if packer.machines:
         pack = packer.pack(f"{build.step:06}|{new_id()}")
         store.index.add(build.number, pack.name, packer)
         packs = (*packs, pack)
-    return replace(build, step=build.step + 1, next=walk.next, packs=packs, summary=summary)
+    return replace(build, step=build.step + 1, next=walk.next, packs=packs, summary=summary, digest=digest)
 
 
 def _moved(store: Store, held: Held, taken: Build, clock: Clock) -> Build | None:
@@ -141,37 +142,42 @@ def _moved(store: Store, held: Held, taken: Build, clock: Clock) -> Build | None
 
 
 class _Walk:
-    """The fleet's machines, deleted ones too, in key order; `next` is where it stopped, None at the end."""
+    """The fleet's machines, deleted ones too, in key order; `next` is where it stopped, None at the end.
+
+    `digest`: of the rows that were taken; who takes one adds it.
+    """
 
     def __init__(self, store: Store, start: Cursor, share: Share) -> None:
         self._store = store
         self._start = start
         self._share = share
         self.next: Cursor | None = start
+        self.digest = 0
 
-    def __iter__(self) -> Iterator[tuple[Cursor, Record]]:
+    def __iter__(self) -> Iterator[tuple[Cursor, Seen]]:
         rows, start = 0, self._start
         for number, scope in enumerate(self._store.fleet.scopes_from(start.scope)):
             self.next = Cursor(scope=scope, row=start.row if scope == start.scope else "")
             if number == self._share.scopes:
                 return
-            for row, record in self._store.machines.from_row(scope, self.next.row):
-                self.next = Cursor(scope=scope, row=row)
+            for seen in self._store.machines.from_row(scope, self.next.row):
+                self.next = Cursor(scope=scope, row=seen.row)
                 if rows == self._share.rows:
                     return
                 rows += 1
-                yield self.next, record
+                yield self.next, seen
         self.next = None
 
 
 def _packed(walk: _Walk, packer: Packer) -> Iterator[Record]:
     """Machines as they are packed. The one for which there is no room is not taken: the walk stops there."""
-    for at, record in walk:
+    for at, seen in walk:
         if packer.full:
             return
-        if record.deleted is None:
-            packer.add(at, record)
-        yield record
+        walk.digest ^= stamp(at, seen.etag)
+        if seen.record.deleted is None:
+            packer.add(at, seen.record)
+        yield seen.record
 
 
 def _rest(build: Build, now: datetime) -> int:

@@ -142,8 +142,8 @@ def _machines(store: Store, subscriptions: Sequence[str], after: Cursor | None) 
         for scope in store.fleet.scopes(subscription):
             if after is None or Cursor(scope=scope).order[0] >= after.order[0]:
                 first = after.row if after and scope == after.scope else ""
-                for row, record in store.machines.from_row(scope, first):
-                    yield Cursor(scope=scope, row=row), record
+                for seen in store.machines.from_row(scope, first):
+                    yield Cursor(scope=scope, row=seen.row), seen.record
 
 
 def _reached(store: Store, assignments: Sequence[Assignment]) -> Iterator[Record]:

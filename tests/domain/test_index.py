@@ -18,6 +18,7 @@ from shared.domain.index import (
     Head,
     Pack,
     begin,
+    confirm,
     facet_of,
     find,
     finish,
@@ -26,6 +27,7 @@ from shared.domain.index import (
     reaches,
     rest_until,
     scope_line,
+    stamp,
 )
 from shared.domain.machine import Kind, OperatingSystem, Outcome, Record
 from shared.domain.reason import reason
@@ -244,6 +246,21 @@ def test_generations_follow_one_another() -> None:
     assert finish(ended) == Head(number=1, as_of=NOW, seconds=120, packs=(), summary=ended.summary)
     second = begin(replace(ended, again=True), NOW + minutes(5))
     assert (second.number, second.started, second.again, second.ended) == (2, NOW + minutes(5), False, None)
+
+
+def test_a_stamp_is_of_one_state_of_one_row() -> None:
+    """Rows that were written together may have one ETag: they do not cancel each other."""
+    places = [Cursor(scope=scope, row=row) for scope in ("a", "b", "ab") for row in ("", "1", "b1")]
+    stamps = [stamp(place, etag) for place in places for etag in ("", "x", "1x")]
+    assert len(set(stamps)) == len(stamps)
+    assert all(0 < each < 2**64 for each in stamps)
+
+
+def test_an_index_that_was_confirmed_is_as_new_as_that() -> None:
+    head = Head(number=1, as_of=NOW, seconds=3, packs=(), summary=Summary(at=NOW, machines=3))
+    confirmed = confirm(head, NOW + minutes(9))
+    assert (confirmed.as_of, confirmed.summary) == (NOW + minutes(9), Summary(at=NOW + minutes(9), machines=3))
+    assert confirm(head, NOW - minutes(9)) == head  # of an index before this one
 
 
 def test_counting_in_parts_is_counting_at_once() -> None:

@@ -18,7 +18,7 @@ from shared.domain.operation import Operation, claim_assessment
 from shared.domain.resource_id import parse_machine_id
 from shared.store.store import Store
 from shared.wiring import build_store
-from shared.workflows.assessment import plan_assessments
+from shared.workflows.planner import plan_assessments
 from shared.workflows.sending import when_due
 from tests.local.waiting import until
 from tests.scenarios.judging import Arrival

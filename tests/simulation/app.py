@@ -32,7 +32,7 @@ from shared.domain.run import Run
 from shared.domain.run_events import Report
 from shared.store.store import Store
 from shared.workflows.agenda import tend_agenda
-from shared.workflows.assessment import plan_assessments, request_assessment, start_assessment
+from shared.workflows.assessment import request_assessment, start_assessment
 from shared.workflows.configurations import delete_configuration, put_configuration
 from shared.workflows.events import plan_events, report_handler, send_events
 from shared.workflows.index import count_fleet
@@ -43,6 +43,7 @@ from shared.workflows.maintenance import cancel_run, run_now
 from shared.workflows.openings import open_run, plan_openings
 from shared.workflows.operations import follow
 from shared.workflows.planned import follow_planned, start_planned
+from shared.workflows.planner import plan_assessments
 from shared.workflows.poison import park_message, replay_message
 from shared.workflows.release import close_run, release_operation
 from shared.workflows.results import plan_results, sweep_results

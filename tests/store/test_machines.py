@@ -197,8 +197,8 @@ def test_scopes_are_apart(machines: Machines) -> None:
 def test_pages_go_on_at_a_row(machines: Machines) -> None:
     machines.save(SCOPE, [numbered(number) for number in range(5)])
     rows = list(machines.from_row(SCOPE, "vm|vm002"))
-    assert [key for key, _ in rows] == ["vm|vm002", "vm|vm003", "vm|vm004"]
-    assert [each.machine.name for _, each in rows] == ["vm002", "vm003", "vm004"]
+    assert [each.row for each in rows] == ["vm|vm002", "vm|vm003", "vm|vm004"]
+    assert [each.record.machine.name for each in rows] == ["vm002", "vm003", "vm004"]
 
 
 def test_a_half_row_is_no_machine(machines: Machines, table: Table) -> None:

@@ -32,7 +32,7 @@ from shared.domain.messages import (
 from shared.domain.operation import Operation
 from shared.domain.owner import Mark
 from shared.workflows.agenda import tend_agenda
-from shared.workflows.assessment import plan_assessments, request_assessment, start_assessment
+from shared.workflows.assessment import request_assessment, start_assessment
 from shared.workflows.events import send_events
 from shared.workflows.health import read_health
 from shared.workflows.index import count_fleet
@@ -42,6 +42,7 @@ from shared.workflows.listing import take_inventory
 from shared.workflows.openings import open_run
 from shared.workflows.operations import follow
 from shared.workflows.planned import follow_planned, start_planned
+from shared.workflows.planner import plan_assessments
 from shared.workflows.results import plan_results, sweep_results
 from shared.workflows.runs import advance_run
 from tests.cloud.world import Json, World, address_of, everything

@@ -11,8 +11,8 @@ from shared.domain.errors import RequestError
 from shared.domain.fleet import status_of
 from shared.domain.machine import Outcome, unreachable
 from shared.domain.operation import ASSESSMENT_DEADLINE, State
-from shared.workflows.assessment import plan_assessments
 from shared.workflows.conclusion import RESULTS_PATIENCE
+from shared.workflows.planner import plan_assessments
 from tests.cloud.world import Json
 from tests.workflows.conftest import Build
 from tests.workflows.house import OLDEST, WHO, House

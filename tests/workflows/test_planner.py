@@ -1,0 +1,167 @@
+"""A plan reads every machine's row: where the index was made of those very rows, it is not made again.
+
+What is planned, and when, stands in test_assessment.py.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from shared.cloud.clock import Clock
+from shared.domain.machine import Refusal
+from shared.domain.messages import CountFleet
+from shared.domain.owner import Mark
+from shared.domain.reason import reason
+from shared.domain.resource_id import parse_machine_id
+from shared.store.table import Delete, Merge, Row
+from shared.workflows.fleet import read_summary
+from shared.workflows.index import SHARE, count_fleet
+from shared.workflows.planner import plan_assessments
+from tests.domain.samples import machine
+from tests.store.test_index import strange
+from tests.workflows.reading import GROUPS, Reading, ids, number, vm
+
+DAY = timedelta(hours=24)
+BETWEEN = 600
+"""Seconds from plan to plan."""
+
+
+def plan(reading: Reading, clock: Clock | None = None) -> CountFleet | None:
+    """What a plan asks of the index."""
+    plan_assessments(reading.store, DAY, clock or reading.clock, iter(map(str, range(10**6))).__next__)
+    asked = reading.message()
+    assert reading.message() is None
+    return asked
+
+
+@pytest.fixture
+def reading(quick_reading: Reading) -> Reading:
+    """Machines of which each has its slot already, and an index that says so."""
+    quick_reading.add(*(vm(each, group) for group in GROUPS for each in range(3)))
+    assert plan(quick_reading) == CountFleet()
+    quick_reading.rebuild()
+    quick_reading.later(BETWEEN)
+    return quick_reading
+
+
+def test_an_index_of_the_same_rows_is_not_made_again(reading: Reading) -> None:
+    """It is as new as the plan; and again, for as long as nothing changes."""
+    shown, generation = reading.shown(), number(reading)
+    while reading.message():  # a reader of an index ten minutes old asks for another
+        pass
+    for _ in range(3):
+        assert plan(reading) is None
+        summary = read_summary(reading.store, reading.now)
+        assert summary is not None
+        assert (reading.page().as_of, summary.at) == (reading.now, reading.now)
+        assert (number(reading), ids(reading.page().records)) == (generation, shown)
+        reading.later(BETWEEN)
+
+
+def _change(reading: Reading) -> None:
+    record = reading.store.machines.get(parse_machine_id(vm(1, "b")))
+    assert record is not None
+    reading.store.machines.save(record.machine.address.scope, [replace(record.machine, tags={"env": "prod"})])
+
+
+def _write_the_same(reading: Reading) -> None:
+    """Nobody compares what rows hold."""
+    reading.store.machines.mark_planned(parse_machine_id(vm(1, "b")).scope, [(machine(vm(1, "b")), reading.now)])
+
+
+def _forget(reading: Reading) -> None:
+    address = parse_machine_id(vm(2, "e"))
+    reading.store.machines._table.write(Delete(Row(partition=address.scope, key=address.row, values={})))
+
+
+def _refuse(reading: Reading) -> None:
+    reading.store.machines.set_refusal(
+        parse_machine_id(vm(0, "a")), Refusal(at=reading.now, reason=reason("PoweredOff"))
+    )
+
+
+def _swap(reading: Reading) -> None:
+    """Two machines change in the same way: what they add to the digest is not the same."""
+    for each in (0, 1):
+        reading.add(vm(each, "a"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _change,
+        _write_the_same,
+        _forget,
+        _refuse,
+        _swap,
+        lambda reading: reading.add(vm(9, "c")),
+        lambda reading: reading.add(vm(0, "z")),
+        lambda reading: reading.remove(vm(0, "c")),
+    ],
+)
+def test_a_row_that_came_went_or_changed_is_shown(reading: Reading, change: Callable[[Reading], None]) -> None:
+    change(reading)
+    assert plan(reading) == CountFleet()
+    reading.rebuild()
+    reading.later(BETWEEN)
+    assert plan(reading) is None
+
+
+def test_what_the_plan_itself_writes_is_shown(reading: Reading) -> None:
+    """A day later each machine is due, with a new slot."""
+    reading.later(DAY.total_seconds())
+    assert plan(reading) == CountFleet()
+
+
+def test_what_machines_are_told_of_another_deployment_is_shown(reading: Reading) -> None:
+    subscription = parse_machine_id(vm(0)).subscription
+    mark = Mark(subscription=subscription, owner="other", read=reading.now, reason=reason("OwnedElsewhere", "other"))
+    reading.store.fleet.save_mark(mark)
+    assert plan(reading) == CountFleet()
+    reading.rebuild()
+    reading.later(BETWEEN)
+    assert plan(reading) is None
+
+
+def test_a_plan_that_did_not_see_everything_has_it_shown(reading: Reading) -> None:
+    def minutes_later() -> object:
+        return reading.later(61)
+
+    assert plan(reading, Clock(minutes_later)) == CountFleet()  # type: ignore[arg-type]
+
+
+def test_a_plan_that_failed_has_it_shown(reading: Reading) -> None:
+    address = parse_machine_id(vm(0, "b"))
+    reading.store.machines._table.write(Merge(Row(partition=address.scope, key=address.row, values={"planned": "x"})))
+    with pytest.raises(ValueError, match="isoformat"):
+        plan(reading)
+    assert reading.message() == CountFleet()
+
+
+def test_an_index_that_is_as_the_rows_were_before_is_made_again(reading: Reading) -> None:
+    """Its rebuild had read a machine before that changed."""
+    reading.wish()
+    while (message := reading.step()) and message.step in (None, 0, 1):
+        pass
+    _refuse(reading)
+    while reading.step():
+        pass
+    assert plan(reading) == CountFleet()
+
+
+def test_a_machine_that_a_full_pack_has_no_room_for_counts_once(quick_reading: Reading) -> None:
+    """It is read twice: by the step that stops there, and by the next."""
+    for each in map(strange, range(40)):
+        quick_reading.store.fleet.add_scopes([each.machine.address.scope])
+        quick_reading.store.machines.settle(each.machine.address.scope, [each])
+    plan(quick_reading)
+    quick_reading.wish()
+    while message := quick_reading.message():
+        count_fleet(quick_reading.store, message, quick_reading.clock, lambda: "x", SHARE)
+    head = quick_reading.store.index.shown().head
+    assert head is not None
+    assert len(head.packs) > 1
+    quick_reading.later(BETWEEN)
+    assert plan(quick_reading) is None
