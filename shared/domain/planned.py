@@ -15,8 +15,9 @@ from shared.domain.messages import FollowPlanned, Planned
 from shared.domain.operation import Operation, State, claim_assessment, sending
 from shared.domain.results import Found
 
-# Machines that are started by one message (ours): where starts take long, START_TIME ends it first.
-LARGEST_START = 40
+# Machines that are started by one message (ours; with the longest names three quarters of what a queue takes): where
+# starts take long, START_TIME ends it first.
+LARGEST_START = 60
 # How far apart the slots of those may be (ours): all start at the last one's, so none of them is too old then.
 START_SPREAD = SLOT_LIFE / 2
 # How long one message goes on starting (ours), within the five minutes of a function (host.json).

@@ -1,8 +1,11 @@
 """Planned assessments: who goes together, when they are looked at, and which result ends one of them."""
 
+import base64
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -48,7 +51,7 @@ def paced(number: int, subscription: str = "s", region: str = "r", after: timede
 
 
 def test_a_throttles_machines_go_together() -> None:
-    many = [paced(number, region="north" if number % 2 else "south") for number in range(60)]
+    many = [paced(number, region="north" if number % 2 else "south") for number in range(2 * LARGEST_START)]
     assert {len({int(each.attempt[1:]) % 2 for each in together}) for together in starts(many)} == {1}
 
 
@@ -88,8 +91,29 @@ def test_every_machine_goes_once_and_none_waits_for_another_subscription() -> No
 
 
 def test_no_message_starts_more_than_it_has_time_for() -> None:
-    assert [len(each) for each in starts([paced(number) for number in range(100)])] == [40, 40, 20]
-    assert LARGEST_START == 40
+    assert [len(each) for each in starts([paced(number) for number in range(140)])] == [60, 60, 20]
+    assert LARGEST_START == 60
+
+
+def test_the_longest_names_fit_a_queue_message() -> None:
+    """64 KiB in base64. Source: "Scalability and performance targets for Queue Storage"; names: Azure's naming rules,
+    where a resource group has up to 90 letters of any language."""
+    where = f"/subscriptions/{uuid.UUID(int=0)}/resourceGroups/{'漢' * 90}/providers/Microsoft.Compute/virtualMachines"
+    each = Planned(
+        machine=f"{where}/{'v' * 64}",
+        attempt=str(uuid.UUID(int=0)),
+        slot=NOW.replace(microsecond=1),
+        sent=NOW.replace(microsecond=1),
+        etag="W/\"datetime'2026-03-10T12%3A00%3A00.1234567Z'\"",
+    )
+    message = FollowPlanned(
+        first=each.attempt,
+        due=each.slot,
+        machines=(each,) * LARGEST_START,
+        unit=3600,
+        requested_by="periodic assessment",
+    )
+    assert len(base64.b64encode(msgspec.json.encode(message))) < 64 * 1024
 
 
 def test_all_slots_of_a_message_are_good_when_the_last_one_is_due() -> None:
