@@ -85,7 +85,8 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
 class Head(msgspec.Struct, frozen=True, kw_only=True):
     """A whole index. `as_of`: nothing in it is older than this; it was complete `seconds` later.
 
-    `digest`: of the rows that it was made of (`stamp`); another one says that a row has come, gone or changed.
+    `digest`: of the rows that it was made of (`stamp`); another one says that a row has come, gone or changed. None: an
+    older version made it.
     """
 
     number: int
@@ -93,7 +94,27 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     packs: tuple[Pack, ...]
     summary: Summary
-    digest: int = 0
+    digest: int | None = None
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What readers find: the index; when one of them asked for a newer one since it was made, last; and when all rows
+    were read and were found as it has them, last.
+    """
+
+    head: Head | None = None
+    asked: datetime | None = None
+    confirmed: datetime | None = None
+
+    @property
+    def as_of(self) -> datetime | None:
+        """Nothing that is shown is older than this."""
+        return max(self.head.as_of, self.confirmed or self.head.as_of) if self.head else None
+
+    @property
+    def summary(self) -> Summary | None:
+        """The counts, with the instant that they are from."""
+        return replace(self.head.summary, at=self.as_of) if self.head else None
 
 
 class Build(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,14 +127,14 @@ class Build(msgspec.Struct, frozen=True, kw_only=True):
     next: Cursor | None = Cursor(scope="")
     packs: tuple[Pack, ...] = ()
     summary: Summary
-    digest: int = 0
+    digest: int | None = None
     ended: datetime | None = None
     again: bool = False
 
 
 def begin(before: Build | None, now: datetime) -> Build:
     """The next rebuild, which has read nothing yet."""
-    return Build(number=before.number + 1 if before else 1, started=now, moved=now, summary=Summary(at=now))
+    return Build(number=before.number + 1 if before else 1, started=now, moved=now, summary=Summary(at=now), digest=0)
 
 
 def finish(build: Build) -> Head:
@@ -136,24 +157,20 @@ def stamp(at: Cursor, etag: str) -> int:
     return int.from_bytes(blake2b(f"{at.scope}{_SCOPE}{at.row}{_SCOPE}{etag}".encode(), digest_size=8).digest())
 
 
-def confirm(head: Head, now: datetime) -> Head:
-    """The same index where all rows were read since `now` and none had changed."""
-    return replace(head, as_of=now, summary=replace(head.summary, at=now)) if now > head.as_of else head
-
-
 def rest_until(ended: datetime, seconds: float) -> datetime:
     """When the next rebuild may begin after one that took so long."""
     return ended + min(LONGEST_REST, timedelta(seconds=REST * seconds))
 
 
-def is_wanted(head: Head | None, asked: datetime | None, now: datetime) -> bool:
-    """Whether a reader who finds this asks for a rebuild; `asked`: when somebody last did, since the head was made."""
-    if asked and now - asked < ASK_AGAIN:
+def is_wanted(shown: Shown, now: datetime) -> bool:
+    """Whether a reader who finds this asks for a rebuild."""
+    head, as_of = shown.head, shown.as_of
+    if shown.asked and now - shown.asked < ASK_AGAIN:
         return False
-    if head is None:
+    if head is None or as_of is None:
         return True
     rested = rest_until(head.as_of + timedelta(seconds=head.seconds), head.seconds)
-    return now >= max(rested, head.as_of + FRESH)
+    return now >= max(rested, as_of + FRESH)
 
 
 def scope_line(scope: str) -> str:

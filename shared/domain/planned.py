@@ -15,7 +15,7 @@ from shared.domain.messages import FollowPlanned, Planned
 from shared.domain.operation import Operation, State, claim_assessment, sending
 from shared.domain.results import Found
 
-# Machines that are started by one message (ours; with the longest names three quarters of what a queue takes): where
+# Machines that are started by one message (ours; with the longest names four fifths of what a queue takes): where
 # starts take long, START_TIME ends it first.
 LARGEST_START = 60
 # How far apart the slots of those may be (ours): all start at the last one's, so none of them is too old then.

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from shared.domain.index import Build, Head, Pack, confirm, finish
+from shared.domain.index import Build, Head, Pack, Shown, finish
 from shared.domain.machine import Record
 from shared.domain.prepared import prepared
 from shared.store.packs import Blocks, Lines, Packer, join, lines, needed, records, split
@@ -34,13 +34,6 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     etag: str
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """What readers see: the index, and when one of them last asked for a newer one."""
-
-    head: Head | None
-    asked: datetime | None
-
-
 class Index:
     """The index that counts, the one that is being built, and their packs."""
 
@@ -51,17 +44,22 @@ class Index:
         """One point read."""
         row = self._table.get(_FLEET, _HEAD)
         values = row.values if row else {}
-        asked, confirmed = (_time(values, name) for name in (_ASKED, _CONFIRMED))
+        asked = values.get(_ASKED)
         head = _unpacked(values, Head) if _VALUE in values else None
-        return Shown(head=confirm(head, confirmed) if head and confirmed else head, asked=asked)
+        return Shown(
+            head=head,
+            asked=datetime.fromisoformat(str(asked)) if asked else None,
+            confirmed=_confirmed(head, str(values.get(_CONFIRMED, ""))) if head else None,
+        )
 
     def ask(self, now: datetime) -> None:
         """Remember that a reader asked for a newer index."""
         self._table.write(Merge(Row(partition=_FLEET, key=_HEAD, values={_ASKED: now.isoformat()})))
 
-    def confirm(self, began: datetime) -> None:
-        """Remember that all rows were read since `began`, and were as the index has them."""
-        self._table.write(Merge(Row(partition=_FLEET, key=_HEAD, values={_CONFIRMED: began.isoformat()})))
+    def confirm(self, head: Head, began: datetime) -> None:
+        """Remember that all rows were read since `began`, and were as this index has them."""
+        confirmed = f"{head.number}|{began.isoformat()}"
+        self._table.write(Merge(Row(partition=_FLEET, key=_HEAD, values={_CONFIRMED: confirmed})))
 
     def lines(self, generation: int, packs: Sequence[Pack]) -> list[Lines]:
         """The texts of these packs, which follow one another. One call. Raises Gone."""
@@ -122,9 +120,10 @@ def _partition(generation: int) -> str:
     return f"generation|{generation}"
 
 
-def _time(values: Mapping[str, Value], name: str) -> datetime | None:
-    text = values.get(name)
-    return datetime.fromisoformat(str(text)) if text else None
+def _confirmed(head: Head, confirmed: str) -> datetime | None:
+    """What was confirmed of an index before this one says nothing of it."""
+    number, _, began = confirmed.partition("|")
+    return datetime.fromisoformat(began) if number == str(head.number) else None
 
 
 def _packed(value: msgspec.Struct) -> dict[str, Value]:

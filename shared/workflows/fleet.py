@@ -6,13 +6,14 @@ from datetime import datetime
 from itertools import groupby, islice
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.domain.errors import RequestError
 from shared.domain.fleet import Summary
-from shared.domain.index import Cursor, Filter, Head, Hit, find, is_wanted, reaches
+from shared.domain.index import Cursor, Filter, Head, Hit, Shown, find, is_wanted, reaches
 from shared.domain.machine import Record
 from shared.domain.messages import CountFleet
-from shared.store.index import Gone, Shown
+from shared.store.index import Gone
 from shared.store.packs import Blocks
 from shared.store.store import Store
 
@@ -46,7 +47,7 @@ def list_machines(store: Store, wanted: Filter, size: int, after: Cursor | None,
         if shown.head is None:
             return Page()
         try:
-            return _page(store, shown.head, wanted, size, after)
+            return replace(_page(store, shown.head, wanted, size, after), as_of=shown.as_of)
         except Gone:
             shown = store.index.shown()
     raise RequestError(503, "IndexChanging", "The fleet's index changed while it was read; ask again.")
@@ -56,11 +57,11 @@ def read_summary(store: Store, now: datetime) -> Summary | None:
     """The counts of the index, from one row; None before it was first built. Asks for a newer one like a page."""
     shown = store.index.shown()
     _ask(store, shown, now)
-    return shown.head.summary if shown.head else None
+    return shown.summary
 
 
 def _ask(store: Store, shown: Shown, now: datetime) -> None:
-    if is_wanted(shown.head, shown.asked, now):
+    if is_wanted(shown, now):
         store.index.ask(now)
         store.queues.send(CountFleet())
 
@@ -71,7 +72,7 @@ def _page(store: Store, head: Head, wanted: Filter, size: int, after: Cursor | N
     numbers = [(hits[0][0], [hit.number for _, hit in hits]) for hits in groups]
     records = store.index.records_of(head.number, numbers)
     following = found[size][1].at if len(found) > size else None
-    return Page(records=tuple(records), next=following, as_of=head.as_of)
+    return Page(records=tuple(records), next=following)
 
 
 def _hits(store: Store, head: Head, wanted: Filter, after: Cursor | None) -> Iterator[tuple[Blocks, Hit]]:

@@ -59,7 +59,6 @@ def _facts(store: Store, now: datetime) -> Facts:
     names = list(QUEUES.values())
     parked = {name: store.poison.parked(name, MOST_PARKED + 1) for name in names}
     agenda = store.agenda.first(MOST_OPEN)
-    head = store.index.shown().head
     throttled, more_throttles = store.buckets.throttled(now, MOST_THROTTLES)
     goes_on = {
         Check.POISON: any(len(found) > MOST_PARKED for found in parked.values()),
@@ -76,7 +75,7 @@ def _facts(store: Store, now: datetime) -> Facts:
         timers=store.fleet.timers(),
         up_since=min(store.fleet.first_timers().values(), default=None),
         subscriptions=tuple(store.fleet.subscriptions()),
-        index_as_of=head.as_of if head else None,
+        index_as_of=store.index.shown().as_of,
         marks=tuple(store.fleet.marks().values()),
         unread=frozenset(check for check, more in goes_on.items() if more),
     )

@@ -117,7 +117,8 @@ def _taken(store: Store, build: Build, new_id: Callable[[], str], share: Share) 
     """The rebuild after one more step, whose pack is written."""
     packer, walk = Packer(), _Walk(store, build.next or Cursor(scope=""), share)
     summary = count(build.summary, _packed(walk, packer))
-    digest, packs = build.digest ^ walk.digest, build.packs
+    digest = (build.digest or 0) ^ walk.digest
+    packs = build.packs
     if packer.machines:
         pack = packer.pack(f"{build.step:06}|{new_id()}")
         store.index.add(build.number, pack.name, packer)

@@ -8,7 +8,8 @@ from itertools import takewhile
 
 from shared.cloud.clock import Clock
 from shared.domain.assessment import PLAN_AHEAD, PLAN_TIME, plan_assessment
-from shared.domain.index import Cursor, stamp
+from shared.domain.index import Cursor, Head, stamp
+from shared.domain.logline import logline
 from shared.domain.machine import Machine, Record, Refusal
 from shared.domain.messages import CountFleet, Planned, StartPlanned
 from shared.domain.planned import Paced, first_tended, last_slot, starts
@@ -52,7 +53,8 @@ class _Plan:
         self._clock = clock
         self._new_id = new_id
         self._began = clock.now()
-        self._digest = 0  # of the rows that were seen (domain/index.py); another one's where some were not
+        self._digest = 0  # of the rows that were seen (domain/index.py)
+        self._is_whole = False  # whether that is all of them
         self._changes = False  # rows that were seen
 
     def due(self) -> Iterator[Paced]:
@@ -66,16 +68,26 @@ class _Plan:
                 log.warning("assessments planned in part next=%s", scope)
                 return
             yield from self._in_scope(scope, elsewhere.get(scope.partition("|")[0]))
+        self._is_whole = not self.failed
         if first:
             self._store.fleet.save_planner("")
 
     def show(self) -> None:
         """Have the index rebuilt, unless it was made of these very rows: then it is as new as this look at them."""
-        head = self._store.index.shown().head
-        if head and head.digest == self._digest and not self._changes:
-            self._store.index.confirm(self._began)
+        same = self._same() if self._is_whole and not self._changes else None
+        if same:
+            self._store.index.confirm(same, self._began)
         else:
             self._store.queues.send(CountFleet())
+
+    def _same(self) -> Head | None:
+        """The index, if it was made of the rows that were seen. One that cannot be read is made again."""
+        try:
+            head = self._store.index.shown().head
+        except Exception as error:  # noqa: BLE001 - the reason is logged, and a rebuild is what mends it
+            log.warning(logline("index not read", reason=error))
+            return None
+        return head if head and head.digest == self._digest else None
 
     def _in_scope(self, scope: str, elsewhere: Reason | None) -> list[Paced]:
         """What is due in one resource group; nothing where it fails, or another deployment drives its subscription."""
@@ -103,9 +115,10 @@ class _Plan:
         """The machines that are due and for which there is a slot."""
         plans = [(record.machine, plan_assessment(record, self._oldest, now)) for record in records]
         watches = [(machine, plan.watch) for machine, plan in plans if plan.watch]
-        paced = list(_slots(self._store, [machine for machine, plan in plans if plan.due], now))
-        self._changes |= bool(watches or paced)
+        self._changes |= bool(watches)
         self._store.machines.set_watches(scope, watches)
+        paced = list(_slots(self._store, [machine for machine, plan in plans if plan.due], now))
+        self._changes |= bool(paced)
         self._store.machines.mark_planned(scope, paced)
         return [
             Paced(

@@ -17,8 +17,8 @@ from shared.domain.index import (
     Filter,
     Head,
     Pack,
+    Shown,
     begin,
-    confirm,
     facet_of,
     find,
     finish,
@@ -211,28 +211,42 @@ def head(*, seconds: float = 0) -> Head:
 
 
 def test_a_fresh_index_is_left_alone() -> None:
-    assert not is_wanted(head(), None, NOW)
-    assert not is_wanted(head(), None, NOW + FRESH - timedelta(milliseconds=1))
-    assert is_wanted(head(), None, NOW + FRESH)
+    assert not is_wanted(Shown(head=head()), NOW)
+    assert not is_wanted(Shown(head=head()), NOW + FRESH - timedelta(milliseconds=1))
+    assert is_wanted(Shown(head=head()), NOW + FRESH)
+
+
+def test_a_confirmed_index_is_as_new_as_that() -> None:
+    shown = Shown(head=head(), confirmed=NOW + minutes(9))
+    assert (shown.as_of, shown.summary) == (NOW + minutes(9), Summary(at=NOW + minutes(9)))
+    assert not is_wanted(shown, NOW + minutes(9) + FRESH - timedelta(milliseconds=1))
+    assert is_wanted(shown, NOW + minutes(9) + FRESH)
+    assert Shown(head=head(), confirmed=NOW - minutes(9)).as_of == NOW
+    assert (Shown(confirmed=NOW).as_of, Shown(confirmed=NOW).summary) == (None, None)
+
+
+def test_who_only_confirms_needs_no_rest() -> None:
+    """A rebuild of a minute is followed by four of rest; they were over long before."""
+    assert is_wanted(Shown(head=head(seconds=60), confirmed=NOW + minutes(30)), NOW + minutes(30) + FRESH)
 
 
 def test_no_index_is_asked_for() -> None:
-    assert is_wanted(None, None, NOW)
+    assert is_wanted(Shown(head=None), NOW)
 
 
 def test_readers_ask_once_in_a_while() -> None:
     old = NOW + minutes(60)
     for shown in (head(), None):
-        assert not is_wanted(shown, old, old + ASK_AGAIN - timedelta(milliseconds=1))
-        assert is_wanted(shown, old, old + ASK_AGAIN)
+        assert not is_wanted(Shown(head=shown, asked=old), old + ASK_AGAIN - timedelta(milliseconds=1))
+        assert is_wanted(Shown(head=shown, asked=old), old + ASK_AGAIN)
 
 
 def test_a_rebuild_that_takes_long_is_followed_by_a_rest() -> None:
     """A fifth of the time at most is spent on rebuilding, and no rest is longer than its limit."""
     took = 30.0
     rested = NOW + timedelta(seconds=took + REST * took)
-    assert not is_wanted(head(seconds=took), None, rested - timedelta(milliseconds=1))
-    assert is_wanted(head(seconds=took), None, rested)
+    assert not is_wanted(Shown(head=head(seconds=took)), rested - timedelta(milliseconds=1))
+    assert is_wanted(Shown(head=head(seconds=took)), rested)
     assert rest_until(NOW, 0) == NOW
     assert rest_until(NOW, 1e6) == NOW + LONGEST_REST
 
@@ -243,7 +257,7 @@ def test_generations_follow_one_another() -> None:
     with pytest.raises(ValueError, match="has not ended"):
         finish(first)
     ended = replace(first, ended=NOW + minutes(2), summary=Summary(at=NOW, machines=3))
-    assert finish(ended) == Head(number=1, as_of=NOW, seconds=120, packs=(), summary=ended.summary)
+    assert finish(ended) == Head(number=1, as_of=NOW, seconds=120, packs=(), summary=ended.summary, digest=0)
     second = begin(replace(ended, again=True), NOW + minutes(5))
     assert (second.number, second.started, second.again, second.ended) == (2, NOW + minutes(5), False, None)
 
@@ -254,13 +268,6 @@ def test_a_stamp_is_of_one_state_of_one_row() -> None:
     stamps = [stamp(place, etag) for place in places for etag in ("", "x", "1x")]
     assert len(set(stamps)) == len(stamps)
     assert all(0 < each < 2**64 for each in stamps)
-
-
-def test_an_index_that_was_confirmed_is_as_new_as_that() -> None:
-    head = Head(number=1, as_of=NOW, seconds=3, packs=(), summary=Summary(at=NOW, machines=3))
-    confirmed = confirm(head, NOW + minutes(9))
-    assert (confirmed.as_of, confirmed.summary) == (NOW + minutes(9), Summary(at=NOW + minutes(9), machines=3))
-    assert confirm(head, NOW - minutes(9)) == head  # of an index before this one
 
 
 def test_counting_in_parts_is_counting_at_once() -> None:

@@ -16,7 +16,7 @@ COMMON = named(
     assessment_start="""
         arm.assessPatches fleet.get machines.get operations.get operations.write queue.send
     """,
-    assessment_timer="buckets.get buckets.write fleet.get fleet.scan machines.scan machines.transact",
+    assessment_timer="buckets.get buckets.write fleet.get fleet.scan index.get machines.scan machines.transact",
     assessments_follow="arm.graph machines.scan updates.scan",
     assessments_start="agenda.transact arm.assessPatches fleet.get machines.scan operations.transact operations.write",
     fleet_count="fleet.scan index.get index.page index.transact index.write machines.scan queue.send",
@@ -64,9 +64,10 @@ RARE = named(
 RACES = named(
     assessment_request="machines.write operations.write",
     assessment_start="arm.owner fleet.write",
+    assessment_timer="index.write",
     assessments_start="fleet.write machines.get machines.write operations.get",
     installation_request="machines.write operations.write",
     installation_start="arm.owner fleet.write machines.write",
 )
-"""Only where two requests meet within a step, an answer comes after its operation moved on, or the first start of a
-subscription finds no marker: known, and not asked to be met."""
+"""Only where two requests meet within a step, an answer comes after its operation moved on, the first start of a
+subscription finds no marker, or nothing at all changed between two plans: known, and not asked to be met."""

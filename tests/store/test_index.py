@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from shared.domain.fleet import Summary
-from shared.domain.index import MOST_TAG_NAMES, Build, Cursor, Filter, Head, begin, facet_of, find
+from shared.domain.index import MOST_TAG_NAMES, Build, Cursor, Filter, Head, Shown, begin, facet_of, find
 from shared.domain.machine import Machine, Record
 from shared.domain.resource_id import parse_machine_id
-from shared.store.index import Gone, Held, Index, Shown
+from shared.store.index import Gone, Held, Index
 from shared.store.packs import BLOCK, Packer, needed
 from shared.store.table import LARGEST_BATCH, Conflict, Insert, Row, Table, check
 from tests.benchmarks.large import fleet
@@ -179,7 +179,9 @@ def test_nothing_is_shown_before_the_first_rebuild_has_ended(index: Index) -> No
     assert held(index).build == build
     assert index.shown() == Shown(head=None, asked=NOW)
     index.save(held(index), ended(build))
-    assert shown(index) == Head(number=1, as_of=NOW, seconds=60, packs=(), summary=Summary(at=NOW, machines=3))
+    assert shown(index) == Head(
+        number=1, as_of=NOW, seconds=60, packs=(), summary=Summary(at=NOW, machines=3), digest=0
+    )
     assert index.shown().asked is None
 
 
@@ -192,6 +194,28 @@ def test_the_one_before_is_shown_until_the_next_has_ended(index: Index) -> None:
     assert shown(index).number == 1
     index.save(held(index), ended(second))
     assert (shown(index).number, shown(index).as_of) == (2, NOW + minutes(5))
+
+
+def test_what_is_confirmed_is_one_index(index: Index) -> None:
+    """A later one has its own age, also where a clock that is ahead confirmed the one before, or did so too late."""
+    first = ended(begin(None, NOW))
+    index.save(None, first)
+    before = shown(index)
+    index.confirm(before, NOW + minutes(40))
+    assert (index.shown().as_of, index.shown().head) == (NOW + minutes(40), before)
+    second = ended(begin(first, NOW + minutes(5)))
+    index.save(held(index), replace(second, ended=None))
+    index.save(held(index), second)
+    assert index.shown().as_of == NOW + minutes(5)
+    index.confirm(before, NOW + minutes(41))
+    assert index.shown().as_of == NOW + minutes(5)
+
+
+def test_an_index_of_an_older_version_has_no_digest(index: Index) -> None:
+    build = ended(replace(begin(None, NOW), digest=None))
+    index.save(None, build)
+    assert shown(index).digest is None
+    assert begin(build, NOW).digest == 0
 
 
 def test_of_two_that_move_a_rebuild_one_does(index: Index) -> None:

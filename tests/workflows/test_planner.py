@@ -3,6 +3,7 @@
 What is planned, and when, stands in test_assessment.py.
 """
 
+import zlib
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -10,7 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from shared.cloud.clock import Clock
-from shared.domain.machine import Refusal
+from shared.domain.assessment import PLAN_TIME
+from shared.domain.index import begin
+from shared.domain.machine import PatchSettings, Record, Refusal
 from shared.domain.messages import CountFleet
 from shared.domain.owner import Mark
 from shared.domain.reason import reason
@@ -24,6 +27,7 @@ from tests.store.test_index import strange
 from tests.workflows.reading import GROUPS, Reading, ids, number, vm
 
 DAY = timedelta(hours=24)
+SECOND = timedelta(seconds=1)
 BETWEEN = 600
 """Seconds from plan to plan."""
 
@@ -83,7 +87,7 @@ def _refuse(reading: Reading) -> None:
 
 
 def _swap(reading: Reading) -> None:
-    """Two machines change in the same way: what they add to the digest is not the same."""
+    """Two machines change in the same way."""
     for each in (0, 1):
         reading.add(vm(each, "a"))
 
@@ -125,19 +129,64 @@ def test_what_machines_are_told_of_another_deployment_is_shown(reading: Reading)
     assert plan(reading) is None
 
 
-def test_a_plan_that_did_not_see_everything_has_it_shown(reading: Reading) -> None:
-    def minutes_later() -> object:
-        return reading.later(61)
+def test_what_is_remembered_of_a_machine_that_azure_assesses_is_shown(reading: Reading) -> None:
+    left = replace(machine(vm(5, "c")), settings=PatchSettings(assessment_mode="AutomaticByPlatform"))
+    reading.store.machines.settle(left.address.scope, [Record(machine=left)])
+    reading.rebuild()
+    assert plan(reading) == CountFleet()
+    reading.rebuild()
+    reading.later(BETWEEN)
+    assert plan(reading) is None
 
-    assert plan(reading, Clock(minutes_later)) == CountFleet()  # type: ignore[arg-type]
+
+def test_an_index_is_as_new_as_the_beginning_of_the_plan(reading: Reading) -> None:
+    """What changed during it may have been read before."""
+    began = reading.now
+    assert plan(reading, Clock(lambda: reading.later(1) - SECOND)) is None
+    assert reading.now > began
+    assert reading.store.index.shown().as_of == began
 
 
-def test_a_plan_that_failed_has_it_shown(reading: Reading) -> None:
-    address = parse_machine_id(vm(0, "b"))
+def test_a_plan_that_ended_early_has_what_it_did_not_see_shown(reading: Reading) -> None:
+    """Also where the index has nothing of it."""
+    reading.add(vm(0, "z"))
+    looks = 2 * len(GROUPS)  # at the clock, before that of group z
+    clock = Clock(lambda: reading.later(PLAN_TIME.total_seconds() / looks))
+    assert plan(reading, clock) == CountFleet()
+    assert reading.store.fleet.planner().endswith("|z")
+
+
+@pytest.mark.parametrize("group", ["b", "z"])
+def test_a_plan_that_failed_has_what_it_did_not_see_shown(reading: Reading, group: str) -> None:
+    """Also where the index has nothing of it."""
+    reading.add(vm(0, group))
+    address = parse_machine_id(vm(0, group))
     reading.store.machines._table.write(Merge(Row(partition=address.scope, key=address.row, values={"planned": "x"})))
     with pytest.raises(ValueError, match="isoformat"):
         plan(reading)
     assert reading.message() == CountFleet()
+
+
+def test_an_index_of_an_older_version_is_made_again(quick_reading: Reading) -> None:
+    """It has no digest; that of no machine is 0."""
+    index, now = quick_reading.store.index, quick_reading.now
+    index.save(None, replace(begin(None, now), digest=None))
+    held = index.building()
+    assert held is not None
+    index.save(held, replace(held.build, next=None, ended=now))
+    assert plan(quick_reading) == CountFleet()
+    quick_reading.rebuild()
+    quick_reading.later(BETWEEN)
+    assert plan(quick_reading) is None
+
+
+def test_an_index_that_cannot_be_read_is_made_again(reading: Reading) -> None:
+    reading.store.index._table.write(Merge(Row(partition="fleet", key="head", values={"value": 1, "value0": b"?"})))
+    with pytest.raises(zlib.error):
+        reading.store.index.shown()
+    assert plan(reading) == CountFleet()
+    reading.rebuild()
+    assert len(reading.shown()) == 3 * len(GROUPS)
 
 
 def test_an_index_that_is_as_the_rows_were_before_is_made_again(reading: Reading) -> None:
