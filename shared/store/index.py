@@ -58,7 +58,7 @@ class Index:
 
     def confirm(self, head: Head, began: datetime) -> None:
         """Remember that all rows were read since `began`, and were as this index has them."""
-        confirmed = f"{head.number}|{began.isoformat()}"
+        confirmed = f"{head.as_of.isoformat()}|{began.isoformat()}"
         self._table.write(Merge(Row(partition=_FLEET, key=_HEAD, values={_CONFIRMED: confirmed})))
 
     def lines(self, generation: int, packs: Sequence[Pack]) -> list[Lines]:
@@ -121,9 +121,9 @@ def _partition(generation: int) -> str:
 
 
 def _confirmed(head: Head, confirmed: str) -> datetime | None:
-    """What was confirmed of an index before this one says nothing of it."""
-    number, _, began = confirmed.partition("|")
-    return datetime.fromisoformat(began) if number == str(head.number) else None
+    """What was confirmed of another index says nothing of this one. Numbers come again, should their row be lost."""
+    of, _, began = confirmed.partition("|")
+    return datetime.fromisoformat(began) if of == head.as_of.isoformat() else None
 
 
 def _packed(value: msgspec.Struct) -> dict[str, Value]:

@@ -117,7 +117,7 @@ def _taken(store: Store, build: Build, new_id: Callable[[], str], share: Share) 
     """The rebuild after one more step, whose pack is written."""
     packer, walk = Packer(), _Walk(store, build.next or Cursor(scope=""), share)
     summary = count(build.summary, _packed(walk, packer))
-    digest = (build.digest or 0) ^ walk.digest
+    digest = None if build.digest is None else build.digest ^ walk.digest
     packs = build.packs
     if packer.machines:
         pack = packer.pack(f"{build.step:06}|{new_id()}")

@@ -55,7 +55,7 @@ class _Plan:
         self._began = clock.now()
         self._digest = 0  # of the rows that were seen (domain/index.py)
         self._is_whole = False  # whether that is all of them
-        self._changes = False  # rows that were seen
+        self._changes = False  # whether this plan wrote rows that it had seen
 
     def due(self) -> Iterator[Paced]:
         """What is due, as it is read."""
@@ -73,7 +73,7 @@ class _Plan:
             self._store.fleet.save_planner("")
 
     def show(self) -> None:
-        """Have the index rebuilt, unless it was made of these very rows: then it is as new as this look at them."""
+        """Have the index rebuilt, unless all rows were seen and it was made of them: then it is as new as this look."""
         same = self._same() if self._is_whole and not self._changes else None
         if same:
             self._store.index.confirm(same, self._began)

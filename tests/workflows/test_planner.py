@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from datetime import timedelta
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -139,6 +140,20 @@ def test_what_is_remembered_of_a_machine_that_azure_assesses_is_shown(reading: R
     assert plan(reading) is None
 
 
+def test_what_is_remembered_is_written_before_slots_are_leased(reading: Reading) -> None:
+    """A throttle that cannot be read costs no memory of who was silent; nor is a slot taken that is then not used."""
+    left = replace(machine(vm(5, "c")), settings=PatchSettings(assessment_mode="AutomaticByPlatform"))
+    reading.store.machines.settle(left.address.scope, [Record(machine=left)])
+    reading.later(DAY.total_seconds())
+    place = Row(partition="guestPatch", key=f"{left.address.subscription}|westeurope", values={"bucket": "{"})
+    reading.store.buckets._table.write(Merge(place))
+    with pytest.raises(msgspec.DecodeError):
+        plan(reading)
+    record = reading.store.machines.get(left.address)
+    assert record is not None
+    assert record.watch is not None
+
+
 def test_an_index_is_as_new_as_the_beginning_of_the_plan(reading: Reading) -> None:
     """What changed during it may have been read before."""
     began = reading.now
@@ -171,9 +186,8 @@ def test_an_index_of_an_older_version_is_made_again(quick_reading: Reading) -> N
     """It has no digest; that of no machine is 0."""
     index, now = quick_reading.store.index, quick_reading.now
     index.save(None, replace(begin(None, now), digest=None))
-    held = index.building()
-    assert held is not None
-    index.save(held, replace(held.build, next=None, ended=now))
+    quick_reading.handle(CountFleet(build=1, step=0))
+    assert index.shown().head is not None
     assert plan(quick_reading) == CountFleet()
     quick_reading.rebuild()
     quick_reading.later(BETWEEN)
