@@ -67,7 +67,7 @@ RACES = named(
     assessment_timer="index.write",
     assessments_start="fleet.write machines.get machines.write operations.get",
     installation_request="machines.write operations.write",
-    installation_start="arm.owner fleet.write machines.write",
+    installation_start="arm.owner fleet.write machines.write run.write",
 )
 """Only where two requests meet within a step, an answer comes after its operation moved on, the first start of a
 subscription finds no marker, or nothing at all changed between two plans: known, and not asked to be met."""
