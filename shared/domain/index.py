@@ -85,8 +85,8 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
 class Head(msgspec.Struct, frozen=True, kw_only=True):
     """A whole index. `as_of`: nothing in it is older than this; it was complete `seconds` later.
 
-    `digest`: of the rows that it was made of (`stamp`); another one says that a row has come, gone or changed. None: an
-    older version made it.
+    `digest`: of the rows that it was made of (`row_digest`), together; another one says that a row has come, gone or
+    changed. None: an older version made it.
     """
 
     number: int
@@ -152,7 +152,7 @@ def finish(build: Build) -> Head:
     )
 
 
-def stamp(at: Cursor, etag: str) -> int:
+def row_digest(at: Cursor, etag: str) -> int:
     """A number of 64 bits for one state of one row. Those of many rows, in any order, are put together by XOR."""
     return int.from_bytes(blake2b(f"{at.scope}{_SCOPE}{at.row}{_SCOPE}{etag}".encode(), digest_size=8).digest())
 

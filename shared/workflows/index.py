@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from shared.cloud.clock import Clock
 from shared.domain.fleet import count
-from shared.domain.index import QUIET, Build, Cursor, begin, rest_until, stamp
+from shared.domain.index import QUIET, Build, Cursor, begin, rest_until, row_digest
 from shared.domain.machine import Record
 from shared.domain.messages import CountFleet
 from shared.store.index import Held
@@ -175,7 +175,7 @@ def _packed(walk: _Walk, packer: Packer) -> Iterator[Record]:
     for at, seen in walk:
         if packer.full:
             return
-        walk.digest ^= stamp(at, seen.etag)
+        walk.digest ^= row_digest(at, seen.etag)
         if seen.record.deleted is None:
             packer.add(at, seen.record)
         yield seen.record

@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from shared.cloud.clock import Clock
 from shared.domain.assessment import PLAN_AHEAD, PLAN_TIME, plan_assessment
-from shared.domain.index import Cursor, Head, stamp
+from shared.domain.index import Cursor, Head, row_digest
 from shared.domain.logline import logline
 from shared.domain.machine import Machine, Record, Refusal
 from shared.domain.messages import CountFleet, Planned, StartPlanned
@@ -95,13 +95,13 @@ class _Plan:
         try:
             seen = list(self._store.machines.from_row(scope, ""))
             for each in seen:
-                self._digest ^= stamp(Cursor(scope=scope, row=each.row), each.etag)
+                self._digest ^= row_digest(Cursor(scope=scope, row=each.row), each.etag)
             records = [each.record for each in seen]
             if elsewhere is None:
                 return self._paced(scope, records, now)
             self._leave_out(scope, records, Refusal(at=now, reason=elsewhere))
         except Exception as failure:  # noqa: BLE001 - raised by plan_assessments, when the others are on their way
-            log.warning("assessments not planned scope=%s", scope)
+            log.warning(logline("assessments not planned", scope=scope, reason=failure))
             self.failed.append(failure)
         return []
 

@@ -26,8 +26,8 @@ from shared.domain.index import (
     machine_line,
     reaches,
     rest_until,
+    row_digest,
     scope_line,
-    stamp,
 )
 from shared.domain.machine import Kind, OperatingSystem, Outcome, Record
 from shared.domain.reason import reason
@@ -262,12 +262,12 @@ def test_generations_follow_one_another() -> None:
     assert (second.number, second.started, second.again, second.ended) == (2, NOW + minutes(5), False, None)
 
 
-def test_a_stamp_is_of_one_state_of_one_row() -> None:
+def test_a_rows_digest_is_of_one_state_of_one_row() -> None:
     """Rows that were written together may have one ETag: they do not cancel each other."""
     places = [Cursor(scope=scope, row=row) for scope in ("a", "b", "ab") for row in ("", "1", "b1")]
-    stamps = [stamp(place, etag) for place in places for etag in ("", "x", "1x")]
-    assert len(set(stamps)) == len(stamps)
-    assert all(0 < each < 2**64 for each in stamps)
+    digests = [row_digest(place, etag) for place in places for etag in ("", "x", "1x")]
+    assert len(set(digests)) == len(digests)
+    assert all(0 < each < 2**64 for each in digests)
 
 
 def test_counting_in_parts_is_counting_at_once() -> None:

@@ -18,7 +18,7 @@ from shared.domain.machine import PatchSettings, Record, Refusal
 from shared.domain.messages import CountFleet
 from shared.domain.owner import Mark
 from shared.domain.reason import reason
-from shared.domain.resource_id import parse_machine_id
+from shared.domain.resource_id import MachineId, parse_machine_id
 from shared.store.table import Delete, Merge, Row
 from shared.workflows.fleet import read_summary
 from shared.workflows.index import SHARE, count_fleet
@@ -39,6 +39,21 @@ def plan(reading: Reading, clock: Clock | None = None) -> CountFleet | None:
     asked = reading.message()
     assert reading.message() is None
     return asked
+
+
+def assert_shown(reading: Reading) -> None:
+    """A plan has the index made again, after which the next one finds all rows in it."""
+    assert plan(reading) == CountFleet()
+    reading.rebuild()
+    reading.later(BETWEEN)
+    assert plan(reading) is None
+
+
+def left_to_azure(reading: Reading) -> MachineId:
+    """A machine more, which Azure assesses by itself."""
+    left = replace(machine(vm(5, "c")), settings=PatchSettings(assessment_mode="AutomaticByPlatform"))
+    reading.store.machines.settle(left.address.scope, [Record(machine=left)])
+    return left.address
 
 
 @pytest.fixture
@@ -108,10 +123,7 @@ def _swap(reading: Reading) -> None:
 )
 def test_a_row_that_came_went_or_changed_is_shown(reading: Reading, change: Callable[[Reading], None]) -> None:
     change(reading)
-    assert plan(reading) == CountFleet()
-    reading.rebuild()
-    reading.later(BETWEEN)
-    assert plan(reading) is None
+    assert_shown(reading)
 
 
 def test_what_the_plan_itself_writes_is_shown(reading: Reading) -> None:
@@ -124,32 +136,24 @@ def test_what_machines_are_told_of_another_deployment_is_shown(reading: Reading)
     subscription = parse_machine_id(vm(0)).subscription
     mark = Mark(subscription=subscription, owner="other", read=reading.now, reason=reason("OwnedElsewhere", "other"))
     reading.store.fleet.save_mark(mark)
-    assert plan(reading) == CountFleet()
-    reading.rebuild()
-    reading.later(BETWEEN)
-    assert plan(reading) is None
+    assert_shown(reading)
 
 
 def test_what_is_remembered_of_a_machine_that_azure_assesses_is_shown(reading: Reading) -> None:
-    left = replace(machine(vm(5, "c")), settings=PatchSettings(assessment_mode="AutomaticByPlatform"))
-    reading.store.machines.settle(left.address.scope, [Record(machine=left)])
+    left_to_azure(reading)
     reading.rebuild()
-    assert plan(reading) == CountFleet()
-    reading.rebuild()
-    reading.later(BETWEEN)
-    assert plan(reading) is None
+    assert_shown(reading)
 
 
 def test_what_is_remembered_is_written_before_slots_are_leased(reading: Reading) -> None:
     """A throttle that cannot be read costs no memory of who was silent; nor is a slot taken that is then not used."""
-    left = replace(machine(vm(5, "c")), settings=PatchSettings(assessment_mode="AutomaticByPlatform"))
-    reading.store.machines.settle(left.address.scope, [Record(machine=left)])
+    left = left_to_azure(reading)
     reading.later(DAY.total_seconds())
-    place = Row(partition="guestPatch", key=f"{left.address.subscription}|westeurope", values={"bucket": "{"})
+    place = Row(partition="guestPatch", key=f"{left.subscription}|westeurope", values={"bucket": "{"})
     reading.store.buckets._table.write(Merge(place))
     with pytest.raises(msgspec.DecodeError):
         plan(reading)
-    record = reading.store.machines.get(left.address)
+    record = reading.store.machines.get(left)
     assert record is not None
     assert record.watch is not None
 
@@ -172,14 +176,17 @@ def test_a_plan_that_ended_early_has_what_it_did_not_see_shown(reading: Reading)
 
 
 @pytest.mark.parametrize("group", ["b", "z"])
-def test_a_plan_that_failed_has_what_it_did_not_see_shown(reading: Reading, group: str) -> None:
-    """Also where the index has nothing of it."""
+def test_a_plan_that_failed_has_what_it_did_not_see_shown(
+    reading: Reading, group: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where the index has nothing of it. Why is said of each group, for only the first failure is raised."""
     reading.add(vm(0, group))
     address = parse_machine_id(vm(0, group))
     reading.store.machines._table.write(Merge(Row(partition=address.scope, key=address.row, values={"planned": "x"})))
     with pytest.raises(ValueError, match="isoformat"):
         plan(reading)
     assert reading.message() == CountFleet()
+    assert [f"|{group}" in line and "isoformat" in line for line in caplog.messages if "not planned" in line] == [True]
 
 
 def test_an_index_of_an_older_version_is_made_again(quick_reading: Reading) -> None:
@@ -188,10 +195,7 @@ def test_an_index_of_an_older_version_is_made_again(quick_reading: Reading) -> N
     index.save(None, replace(begin(None, now), digest=None))
     quick_reading.handle(CountFleet(build=1, step=0))
     assert index.shown().head is not None
-    assert plan(quick_reading) == CountFleet()
-    quick_reading.rebuild()
-    quick_reading.later(BETWEEN)
-    assert plan(quick_reading) is None
+    assert_shown(quick_reading)
 
 
 def test_an_index_that_cannot_be_read_is_made_again(reading: Reading) -> None:
